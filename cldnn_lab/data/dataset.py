@@ -1,0 +1,74 @@
+"""The value every data source ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+Task = Literal["multiclass", "binary", "regression"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples and their targets.
+
+    Attributes:
+        x: float32, or int32 for token ids; shape (examples, ...).
+        y: int32 class indices of shape (examples,); for regression, float32 targets shaped like the output.
+        tags: facts about each example that are not the target, such as ``snr`` in dB; each (examples,).
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    tags: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, index: np.ndarray | slice) -> Split:
+        """The examples at ``index``, in that order."""
+        return Split(self.x[index], self.y[index], {k: v[index] for k, v in self.tags.items()})
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything training and evaluation need to know of the data.
+
+    Attributes:
+        name: as the user calls it, such as ``fashion_mnist``.
+        task: what is predicted.
+        train: what the network learns from.
+        validation: what the curves show; the same object as ``test`` where the test set validates.
+        test: what the final metrics are measured on.
+        classes: class names in index order; empty for regression.
+        origin: one phrase for log, metrics and figures: which files, or which generator.
+        synthetic: True where the project drew or generated the data itself in place of a published set.
+        time_axis: which axis of an example is time when it is read as a sequence.
+        vocabulary: number of token ids where ``x`` holds ids, else None.
+    """
+
+    name: str
+    task: Task
+    train: Split
+    validation: Split
+    test: Split
+    classes: tuple[str, ...]
+    origin: str
+    synthetic: bool = False
+    time_axis: int = 0
+    vocabulary: int | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return tuple(self.train.x.shape[1:])
+
+    @property
+    def outputs(self) -> int:
+        """Output units the task needs: one a class, one for a binary task, the target's last axis for regression."""
+        if self.task == "multiclass":
+            return len(self.classes)
+        return 1 if self.task == "binary" else int(self.train.y.shape[-1])
