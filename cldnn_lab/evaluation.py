@@ -1,0 +1,209 @@
+"""What a prediction is worth: the metrics of each kind of task, from arrays alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import (
+    confusion_matrix,
+    mean_absolute_error,
+    mean_squared_error,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
+
+from cldnn_lab.data.dataset import Dataset, Split
+
+# From here up a signal counts as clean when one figure stands for "the accuracy at high SNR".
+HIGH_SNR_DB = 10.0
+# Where report 001 clips a probability before its logarithm.
+SMALLEST_PROBABILITY = 1e-15
+# How far a row of probabilities may be from one: bfloat16 keeps eight bits.
+SUM_TOLERANCE = 1e-2
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a prediction met its targets.
+
+    Attributes:
+        metrics: flat names and finite values. A metric that has no value here (an AUC with one class
+            present, the error of a diverged network) is left out, never NaN.
+        confusion: counts of shape (classes, classes), true class by row, predicted by column; None for
+            regression. Examples whose outputs are not finite have no predicted class and are not in it.
+        by_snr: columns snr (dB), count, accuracy and the accuracy of each class by its name (NaN where
+            an SNR has no example of the class); None where the examples carry no ``snr`` tag.
+    """
+
+    metrics: dict[str, float]
+    confusion: np.ndarray | None = None
+    by_snr: pd.DataFrame | None = None
+
+
+def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshold: float = 0.5) -> Evaluation:
+    """Metrics of a prediction on a split.
+
+    - multi-class: accuracy; precision, recall, f1 and roc_auc (one class against the rest), each the
+      plain mean over the classes the split holds; log_loss where the outputs are probabilities;
+      class_accuracy.<name>.
+    - binary: accuracy; sensitivity, specificity, precision, recall, f1, roc_auc with class 1 as the
+      positive one; log_loss where the outputs are probabilities; class_accuracy.<name>; threshold.
+    - regression: mse, mae, normalised_error (MSE over the variance of the target; 1 is a constant guess).
+    - with ``split.tags["snr"]``: accuracy_snr.<dB> and accuracy_high_snr (all examples at 10 dB and more).
+
+    An example whose outputs are not finite (a diverged network) counts as wrong.
+
+    Args:
+        dataset: says the task and the class names.
+        prediction: the network's outputs, (examples, outputs), or shaped like the target for regression.
+            They need not be probabilities: linear and tanh outputs are ranked.
+        split: the targets and tags, in the order of the prediction.
+        threshold: binary only: an output above it is class 1.
+
+    Raises:
+        ValueError: if prediction and target do not belong together.
+    """
+    prediction = np.asarray(prediction)
+    if dataset.task == "regression":
+        return _regression(prediction, split)
+    if prediction.size != len(split) * dataset.outputs:
+        raise ValueError(
+            f"a prediction of shape {prediction.shape} cannot be held against {len(split)} examples "
+            f"with {dataset.outputs} outputs each"
+        )
+    scores = prediction.reshape(len(split), dataset.outputs).astype(np.float64)
+    target = np.asarray(split.y).reshape(-1)
+    finite = np.asarray(np.isfinite(scores).all(axis=1))
+    if dataset.task == "binary":
+        predicted = (scores[:, 0] > threshold).astype(np.int64)
+        names = dataset.classes or ("0", "1")
+    else:
+        predicted = np.argmax(scores, axis=1)
+        names = dataset.classes
+    predicted = np.where(finite, predicted, -1)
+
+    labels = np.arange(len(names))
+    confusion = (
+        confusion_matrix(target[finite], predicted[finite], labels=labels)
+        if finite.any()
+        else np.zeros((len(names), len(names)), dtype=np.int64)
+    )
+    correct = predicted == target
+    metrics = {"accuracy": _mean(correct)}
+    if dataset.task == "binary":
+        metrics |= _binary(target, predicted, scores[:, 0], finite, threshold)
+    else:
+        metrics |= _multiclass(target, predicted, scores, finite)
+    metrics |= {f"class_accuracy.{name}": _mean(correct[target == i]) for i, name in enumerate(names)}
+
+    by_snr = None
+    if "snr" in split.tags:
+        snr = np.asarray(split.tags["snr"]).reshape(-1)
+        by_snr = _by_snr(snr, target, correct, names)
+        metrics |= {
+            f"accuracy_snr.{value:g}": float(accuracy)
+            for value, accuracy in zip(by_snr["snr"], by_snr["accuracy"], strict=True)
+        }
+        metrics["accuracy_high_snr"] = _mean(correct[snr >= HIGH_SNR_DB])
+    return Evaluation(_finite(metrics), confusion, by_snr)
+
+
+def _finite(metrics: dict[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items() if np.isfinite(value)}
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def _area(positive: np.ndarray, score: np.ndarray) -> float:
+    """Area under the ROC curve, NaN where one of the two sides has no example."""
+    return float(roc_auc_score(positive, score)) if 0 < positive.sum() < len(positive) else float("nan")
+
+
+def _log_loss(target: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean negative log-likelihood of rows of class probabilities; NaN where they are none."""
+    sums = probabilities.sum(axis=1)
+    if (
+        not len(target)
+        or not np.isfinite(probabilities).all()
+        or probabilities.min() < 0
+        or np.abs(sums - 1).max() > SUM_TOLERANCE
+    ):
+        return float("nan")
+    chosen = probabilities[np.arange(len(target)), target] / sums
+    return float(-np.log(np.clip(chosen, SMALLEST_PROBABILITY, 1)).mean())
+
+
+def _multiclass(
+    target: np.ndarray, predicted: np.ndarray, scores: np.ndarray, finite: np.ndarray
+) -> dict[str, float]:
+    present = np.unique(target)
+    if not len(present):
+        return {}
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        target, predicted, labels=present, average="macro", zero_division=0
+    )
+    areas = [_area(target[finite] == label, scores[finite, label]) for label in present]
+    defined = [area for area in areas if np.isfinite(area)]
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "roc_auc": float(np.mean(defined)) if defined else float("nan"),
+        "log_loss": _log_loss(target, scores),
+    }
+
+
+def _binary(
+    target: np.ndarray, predicted: np.ndarray, score: np.ndarray, finite: np.ndarray, threshold: float
+) -> dict[str, float]:
+    positive = target == 1
+    true_positives = int(np.sum(predicted[positive] == 1))
+    called = int(np.sum(predicted == 1))
+    sensitivity = _mean(predicted[positive] == 1)
+    precision = true_positives / called if called else 0.0
+    # F1 = 2 TP / (2 TP + FP + FN), which is 2 TP / (called positive + really positive).
+    f1 = 2 * true_positives / (called + positive.sum()) if positive.any() else float("nan")
+    return {
+        "precision": precision if positive.any() else float("nan"),
+        "recall": sensitivity,
+        "f1": f1,
+        "sensitivity": sensitivity,
+        "specificity": _mean(predicted[~positive] == 0),
+        "roc_auc": _area(positive[finite], score[finite]),
+        "log_loss": _log_loss(target, np.stack([1 - score, score], axis=1)),
+        "threshold": threshold,
+    }
+
+
+def _regression(prediction: np.ndarray, split: Split) -> Evaluation:
+    target = np.asarray(split.y)
+    if prediction.size != target.size or len(prediction) != len(target):
+        raise ValueError(f"a prediction of shape {prediction.shape} for a target of shape {target.shape}")
+    truth = target.reshape(-1).astype(np.float64)
+    guess = prediction.reshape(-1).astype(np.float64)
+    if not len(truth) or not np.isfinite(guess).all():
+        return Evaluation({})
+    mse = float(mean_squared_error(truth, guess))
+    variance = float(truth.var())
+    return Evaluation(
+        _finite(
+            {
+                "mse": mse,
+                "mae": float(mean_absolute_error(truth, guess)),
+                "normalised_error": mse / variance if variance > 0 else float("nan"),
+            }
+        )
+    )
+
+
+def _by_snr(snr: np.ndarray, target: np.ndarray, correct: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
+    table = pd.DataFrame({"snr": snr, "correct": correct, "target": target})
+    rows = table.groupby("snr")["correct"].agg(count="size", accuracy="mean")
+    per_class = table.pivot_table(index="snr", columns="target", values="correct", aggfunc="mean")
+    per_class = per_class.reindex(columns=range(len(names)))
+    per_class.columns = pd.Index(names)
+    return rows.join(per_class.astype(float)).reset_index()
