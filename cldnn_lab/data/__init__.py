@@ -1,1 +1,70 @@
-"""Data sets: one module per source, each ending in the same :class:`~cldnn_lab.data.dataset.Dataset`."""
+"""Data sets: one module per source, each ending in the same :class:`~cldnn_lab.data.dataset.Dataset`.
+
+What every data set shares is done here, once: limits, the validation set, layout, and the checks that keep
+a broken array from reaching a network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from cldnn_lab.errors import Mistake
+
+if TYPE_CHECKING:
+    from cldnn_lab.data.config import DataConfig
+    from cldnn_lab.data.dataset import Dataset
+
+Prefers = Literal["image", "sequence", "vector", "tokens", "any"]
+
+
+def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any", seed: int) -> Dataset:
+    """The data set a config describes, ready to train on.
+
+    Args:
+        config: of one of :data:`cldnn_lab.data.config.SOURCES`, checked.
+        data_root: folder under which data files are looked for.
+        prefers: the input the model reads, which ``layout: auto`` follows; ``vector`` and ``tokens`` leave
+            the examples as they are.
+        seed: draws which examples ``train_limit`` and ``test_limit`` keep. What is held out for validation
+            follows ``config.split_seed`` alone.
+
+    Returns:
+        A data set of float32 (or int32 ids) in C order. ``train_limit`` counts what is held out, too.
+
+    Raises:
+        Mistake: for missing, truncated, corrupt or unfit files and empty selections.
+    """
+    from cldnn_lab.data.checks import checked
+    from cldnn_lab.data.layout import arranged
+    from cldnn_lab.data.splits import held_out, limited
+
+    source = importlib.import_module(f"cldnn_lab.data.{config.source}")
+    dataset = checked(source.load(config, Path(data_root)))
+    train = limited(dataset.train, config.train_limit, seed)
+    test = limited(dataset.test, config.test_limit, seed)
+    validation = test
+    if not isinstance(config.validation, str):
+        try:
+            train, validation = held_out(train, config.validation, config.split_seed)
+        except ValueError as error:
+            raise Mistake(
+                f"data.validation: {config.validation:g} of {len(train)} training examples is too little to "
+                "hold one of every class: raise it or data.train_limit."
+            ) from error
+    return arranged(replace(dataset, train=train, validation=validation, test=test), config.layout, prefers)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """A digest of every number in the data set, with shapes and types: equal data, equal digest."""
+    digest = hashlib.blake2b(digest_size=16)
+    for split in (dataset.train, dataset.validation, dataset.test):
+        if split is dataset.test and dataset.validation is dataset.test:
+            digest.update(b"the test set validates")
+        for name, array in (("x", split.x), ("y", split.y), *sorted(split.tags.items())):
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(memoryview(array.reshape(-1)).cast("B"))
+    return digest.hexdigest()

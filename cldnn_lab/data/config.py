@@ -1,13 +1,14 @@
 """What can be set for each data source: typed, with ranges, checked before a file is opened.
 
 One dataclass a source. The metadata of a field says what its values may be: ``min`` and ``max``
-(inclusive), ``above`` and ``below`` (exclusive), ``choices``, and ``unit``; a list is checked
-element by element. What concerns several fields at once is checked by :meth:`DataConfig.check`.
+(inclusive), ``above`` and ``below`` (exclusive), ``choices``, and ``unit``. What
+concerns a list, or several fields at once, is checked by :meth:`DataConfig.check`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
 from omegaconf import MISSING
 
 from cldnn_lab.errors import Mistake, nearest

@@ -68,7 +68,7 @@ class Dataset:
 
     @property
     def outputs(self) -> int:
-        """Output units the task needs: one a class, one for a binary task, the target's last axis for regression."""
+        """Output units the task needs: one a class, one if binary, the target's last axis for regression."""
         if self.task == "multiclass":
             return len(self.classes)
         return 1 if self.task == "binary" else int(self.train.y.shape[-1])

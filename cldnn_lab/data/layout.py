@@ -1,0 +1,56 @@
+"""How an example is laid out for the network that reads it: as an image or as a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from cldnn_lab.data.dataset import Dataset, Split
+from cldnn_lab.errors import Mistake
+
+
+def arranged(dataset: Dataset, layout: str, prefers: str) -> Dataset:
+    """The data set with its examples as ``layout`` says, or, where that is ``auto``, as the model prefers.
+
+    An image is (height, width, channels), a sequence (time, features). An image of one channel reads as a
+    sequence along ``time_axis``: 28x28x1 as 28 steps of 28, a 2x128x1 signal as 128 steps of 2. A sequence
+    reads as an image of one channel. Token ids and plain vectors stay as they are, unless ``layout`` insists.
+
+    Raises:
+        Mistake: where it cannot be read that way, such as a colour image as a sequence.
+    """
+    wanted = prefers if layout == "auto" else layout
+    shape = dataset.input_shape
+    said = f"data.layout: {layout}" if layout != "auto" else f"the model reads {wanted}s"
+    if wanted == "sequence" and len(shape) == 3:
+        if shape[-1] != 1:
+            raise Mistake(
+                f"{said}, but {dataset.name} has images of {shape[-1]} channels, {_by(shape)}: only an image of "
+                "one channel reads as a sequence; choose a convolutional model or grey images."
+            )
+        axis = dataset.time_axis
+        return replace(_mapped(dataset, lambda x: np.moveaxis(x[..., 0], axis + 1, 1)), time_axis=0)
+    if wanted == "sequence" and len(shape) > 3:
+        raise Mistake(f"{said}, but examples of {dataset.name} are {_by(shape)}, not (time, features).")
+    if wanted == "image" and len(shape) == 2:
+        return _mapped(dataset, lambda x: x[..., None])
+    if len(shape) == 1 and layout != "auto" and dataset.vocabulary is None:
+        if layout == "image":
+            raise Mistake(f"{said}, but examples of {dataset.name} are vectors of {shape[0]}, not pictures.")
+        return _mapped(dataset, lambda x: x[..., None])
+    return dataset
+
+
+def _mapped(dataset: Dataset, view: Callable[[np.ndarray], np.ndarray]) -> Dataset:
+    def turned(split: Split) -> Split:
+        return Split(np.ascontiguousarray(view(split.x)), split.y, split.tags)
+
+    test = turned(dataset.test)
+    validation = test if dataset.validation is dataset.test else turned(dataset.validation)
+    return replace(dataset, train=turned(dataset.train), validation=validation, test=test)
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

@@ -1,0 +1,63 @@
+"""Drawing examples: even subsets, and shares held out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cldnn_lab.data.dataset import Split
+
+
+def limited(split: Split, limit: int | None, seed: int) -> Split:
+    """At most ``limit`` examples, evenly from the classes, and from the SNRs within a class.
+
+    They keep their order. The same object where nothing is left out.
+    """
+    if limit is None or limit >= len(split):
+        return split
+    keys = [split.tags["snr"]] if "snr" in split.tags else []
+    if split.y.ndim == 1 and split.y.dtype.kind in "iu":
+        keys.insert(0, split.y)
+    chosen = _evenly(np.arange(len(split)), limit, keys, np.random.default_rng(seed))
+    return split.take(np.sort(chosen))
+
+
+def _evenly(index: np.ndarray, count: int, keys: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """``count`` of ``index``, spread evenly over the values of the first key, within each over the next."""
+    if not keys or count >= len(index):
+        return rng.permutation(index)[:count]
+    values = keys[0][index]
+    groups = [index[values == value] for value in np.unique(values)]
+    # The smallest groups first: what they cannot give is left to the larger ones. Ties are drawn, so that
+    # a limit below the number of classes does not always leave out the last ones.
+    order = rng.permutation(len(groups))
+    order = order[np.argsort([len(groups[i]) for i in order], kind="stable")]
+    chosen, left = [], count
+    for done, group in enumerate(order):
+        # What does not divide goes to the groups that come last.
+        take = min(len(groups[group]), left // (len(groups) - done))
+        chosen.append(_evenly(groups[group], take, keys[1:], rng))
+        left -= take
+    return np.concatenate(chosen)
+
+
+def share(strata: np.ndarray | None, count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of ``count`` examples in two: what stays, and ``fraction`` of it, from each stratum alike.
+
+    Raises:
+        ValueError: where a stratum is too small to give one to each.
+    """
+    from sklearn.model_selection import train_test_split
+
+    stay, out = train_test_split(np.arange(count), test_size=fraction, random_state=seed, stratify=strata)
+    return np.sort(stay), np.sort(out)
+
+
+def held_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
+    """``split`` in two: what stays, and ``fraction`` of it held out, stratified by class.
+
+    Raises:
+        ValueError: where a class is too small to give one to each.
+    """
+    strata = split.y if split.y.ndim == 1 and split.y.dtype.kind in "iu" else None
+    stay, out = share(strata, len(split), fraction, seed)
+    return split.take(stay), split.take(out)
