@@ -31,7 +31,7 @@ def chosen_classes(wanted: Sequence[str | int] | None, names: Sequence[str], whe
     if len(set(chosen)) < len(chosen):
         raise Mistake("data.classes: a class is named twice, once by name and once by number.")
     if len(chosen) < 2:
-        raise Mistake("data.classes: one class leaves nothing to tell apart: name at least two, or null for all.")
+        raise Mistake("data.classes: one class leaves nothing to tell apart: name two or more, or null.")
     return chosen
 
 

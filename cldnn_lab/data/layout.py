@@ -27,8 +27,8 @@ def arranged(dataset: Dataset, layout: str, prefers: str) -> Dataset:
     if wanted == "sequence" and len(shape) == 3:
         if shape[-1] != 1:
             raise Mistake(
-                f"{said}, but {dataset.name} has images of {shape[-1]} channels, {_by(shape)}: only an image of "
-                "one channel reads as a sequence; choose a convolutional model or grey images."
+                f"{said}, but {dataset.name} has images of {shape[-1]} channels, {_by(shape)}: only "
+                "an image of one channel reads as a sequence; choose a convolutional model or grey images."
             )
         axis = dataset.time_axis
         return replace(_mapped(dataset, lambda x: np.moveaxis(x[..., 0], axis + 1, 1)), time_axis=0)

@@ -12,7 +12,7 @@ from cldnn_lab.data.dataset import Dataset, Split
 
 
 def load(config: RandomConfig, data_root: Path) -> Dataset:
-    """Noise of shape (size, size, channels), uniform in [0, 1), with labels drawn evenly from ``class_count``."""
+    """Noise of shape (size, size, channels), uniform in [0, 1), with labels drawn from ``class_count``."""
     rng = np.random.default_rng(config.seed)
     names = tuple(str(index) for index in range(config.class_count))
     chosen = chosen_classes(config.classes, names, "random")
@@ -23,6 +23,5 @@ def load(config: RandomConfig, data_root: Path) -> Dataset:
 
     train, test = draw(config.train_size), draw(config.test_size)
     kept = tuple(names[index] for index in chosen)
-    return Dataset(
-        config.name, "multiclass", train, test, test, kept, f"uniform noise, seed {config.seed}", synthetic=True
-    )
+    origin = f"uniform noise, seed {config.seed}"
+    return Dataset(config.name, "multiclass", train, test, test, kept, origin, synthetic=True)

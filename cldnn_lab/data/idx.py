@@ -1,0 +1,137 @@
+"""MNIST and its relatives, from idx files.
+
+Format: http://yann.lecun.com/exdb/mnist/ (a magic number 0, 0, type, dimensions; a big-endian size a
+dimension; the values). Only unsigned bytes are used.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from cldnn_lab.data.classes import chosen_classes, keep_classes
+from cldnn_lab.data.config import IdxConfig
+from cldnn_lab.data.dataset import Dataset, Split
+from cldnn_lab.data.files import find, folders, given
+from cldnn_lab.errors import Mistake
+
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+CLASSES = {
+    "mnist": tuple("0123456789"),
+    "fashion_mnist": (
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    ),
+}  # fmt: skip
+Bytes = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def load(config: IdxConfig, data_root: Path) -> Dataset:
+    """Grey images of shape (28, 28, 1) in [0, 1], and their classes.
+
+    Raises:
+        Mistake: for missing, truncated, corrupt or unfit files, naming the file.
+    """
+    (x_train, y_train), (x_test, y_test), origin = read(config.collection, config.path, data_root)
+    names = CLASSES[config.collection]
+    chosen = chosen_classes(config.classes, names, config.collection)
+    train = keep_classes(Split(x_train, y_train), chosen, len(names))
+    test = keep_classes(Split(x_test, y_test), chosen, len(names))
+    if config.test_fraction is not None:
+        from sklearn.model_selection import train_test_split
+
+        stay, out = train_test_split(
+            np.arange(len(train)), test_size=config.test_fraction, random_state=config.split_seed
+        )
+        train, test = train.take(stay), train.take(out)
+        origin += f", {config.test_fraction:.0%} of the training files as test set"
+    train, test = as_images(train), as_images(test)
+    return Dataset(config.name, "multiclass", train, test, test, tuple(names[c] for c in chosen), origin)
+
+
+def as_images(split: Split) -> Split:
+    """Bytes of shape (N, H, W) as float32 of shape (N, H, W, 1) in [0, 1]."""
+    return Split(np.divide(split.x[..., None], np.float32(255), dtype=np.float32), split.y)
+
+
+def read(collection: str, path: str | None, data_root: Path) -> tuple[*Bytes, str]:
+    """Images as bytes of shape (N, 28, 28) and labels, for training and for testing, and where they are from.
+
+    Raises:
+        Mistake: if there are none, naming the files and where to put them, or if one is broken.
+    """
+    place = given(path)
+    package = f"dataset-{collection.replace('_', '-')}"
+    places = [place] if place else folders(data_root, [collection], [package])
+    packed = [f"{name}.gz" for name in FILES]
+    # Some copies of MNIST write a dot for the second dash.
+    dotted = [name.replace("-idx", ".idx") for name in FILES]
+    found = find(places, FILES, packed, dotted, [f"{name}.gz" for name in dotted])
+    if found:
+        return _pair(found[0], found[1]), _pair(found[2], found[3]), f"files in {found[0].parent}"
+    wanted = ", ".join(FILES)
+    if place:
+        raise Mistake(f"data.path: {place} lacks one of {wanted} (or the same with .gz).")
+    return *_downloaded(collection, f"put {wanted} (or .gz) in {data_root / collection}"), "Keras's download"
+
+
+def _downloaded(collection: str, instead: str) -> Bytes:
+    import keras
+
+    try:
+        train, test = getattr(keras.datasets, collection).load_data()
+    except Exception as error:
+        # Whatever hinders it (no network, a full disk, a broken download), the way out is the same.
+        reason = f"there are no files and Keras's download failed ({type(error).__name__})"
+        raise Mistake(f"{collection}: {reason}: {instead}.") from error
+    return train, test
+
+
+def _pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
+    x, y = read_idx(images), read_idx(labels)
+    if x.ndim != 3:
+        raise Mistake(f"{images} holds {x.ndim} dimensions, not images: is it a file of labels?")
+    if y.ndim != 1:
+        raise Mistake(f"{labels} holds {y.ndim} dimensions, not labels: is it a file of images?")
+    if len(x) != len(y):
+        raise Mistake(f"{images} holds {len(x)} images and {labels} {len(y)} labels: they are not of one set.")
+    if len(y) and y.max() > 9:
+        raise Mistake(f"{labels} holds a label {y.max()}, above 9: it is not of this set.")
+    return x, y
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """The unsigned bytes of an idx or idx.gz file.
+
+    Raises:
+        Mistake: if it is truncated, corrupt, or not idx.
+    """
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise Mistake(f"{path} is truncated or corrupt gzip ({error}): get it again.") from error
+    except OSError as error:
+        raise Mistake(f"{path} cannot be read: {error.strerror or error}.") from error
+    dimensions = content[3] if len(content) > 3 else 0
+    start = 4 + 4 * dimensions
+    if content[:3] != b"\0\0\x08" or not 1 <= dimensions <= 4 or len(content) < start:
+        raise Mistake(f"{path} is not an idx file of bytes: put the right file there.")
+    shape = tuple(np.frombuffer(content, ">i4", dimensions, 4).tolist())
+    size = math.prod(shape)
+    if min(shape) < 0 or len(content) != start + size:
+        raise Mistake(
+            f"{path} is truncated or corrupt: it announces {size} values and holds {len(content) - start}: "
+            "get it again."
+        )
+    return np.frombuffer(content, np.uint8, size, start).reshape(shape)
