@@ -1,0 +1,163 @@
+"""Check a model's config before Keras is loaded: what is wrong is said at once, by its config key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cldnn_lab.errors import Mistake, nearest
+from cldnn_lab.models.names import keras_names, project_names
+from cldnn_lab.targets import check_targets, walk
+
+INPUTS = ("image", "sequence", "vector", "tokens", "any")
+CELLS = ("SimpleRNN", "GRU", "LSTM")
+
+_AUTO = "auto"
+_RATES = {"rate", "dropout", "recurrent_dropout"}
+_SIZES = {"kernel_size", "pool_size", "strides", "dilation_rate"}
+_COUNTS = {"filters", "units", "num_layers", "input_dim", "output_dim", "growth"}
+_WIDTHS = {"widths"}
+_ACTIVATIONS = {"activation", "recurrent_activation"}
+_FUNCTIONS = {"deserialize", "get", "serialize"}  # beside the names, in Keras's modules
+
+
+def check(model: Mapping[str, Any]) -> None:
+    """Refuse a model config that could not be built whatever the data.
+
+    Args:
+        model: the resolved ``model`` node as plain dicts and lists: knobs, and the ``layers`` that use them.
+
+    Raises:
+        Mistake: naming the config key: the knob where one holds the bad value, else the layer's own argument.
+    """
+    _check_input(model)
+    layers = model.get("layers")
+    if not isinstance(layers, Sequence) or isinstance(layers, str) or not layers:
+        raise Mistake(
+            "model.layers must be a list of at least one layer, such as "
+            "[{_target_: keras.layers.Dense, units: 10}]."
+        )
+    if "cell" in model:
+        _check_cell(model["cell"], "model.cell")
+    for index, layer in enumerate(layers):
+        if not isinstance(layer, Mapping) or "_target_" not in layer:
+            raise Mistake(
+                f"model.layers[{index}] must name its layer in _target_, such as keras.layers.Dense; "
+                f"got {layer!r}."
+            )
+    check_targets(layers, "model.layers")
+    for place, node in walk(layers, "model.layers"):
+        if "_target_" in node:
+            check_target_name(node["_target_"], f"{place}._target_")
+        for key, value in node.items():
+            _check_argument(model, f"{place}.{key}", key, value)
+
+
+def check_target_name(target: str, where: str) -> None:
+    """Refuse a ``_target_`` whose class does not exist, with the nearest that does.
+
+    Raises:
+        Mistake: naming the place.
+    """
+    module, _, name = target.rpartition(".")
+    if module.startswith("keras."):
+        known = keras_names(module.removeprefix("keras."))
+    else:
+        known = project_names(module.rpartition(".")[2])
+    # Classes only: the functions beside them (serialize, get) make no layer.
+    offered = [option for option in known if option[0].isupper() or module.endswith(".blocks")]
+    if offered and name not in offered:
+        raise Mistake(f"{where}: there is no {target}; {_short(nearest(name, offered))}.")
+
+
+def _check_input(model: Mapping[str, Any]) -> None:
+    kinds = model.get("input", "any")
+    for kind in [kinds] if isinstance(kinds, str) else kinds:
+        if kind not in INPUTS:
+            raise Mistake(f"model.input={kind!r} is no kind of input; {nearest(kind, INPUTS)}.")
+    for key in ("outputs", "vocabulary"):
+        value = model.get(key, _AUTO)
+        if value != _AUTO and not _is_count(value):
+            raise Mistake(
+                f"model.{key} must be auto (taken from the data) or a positive integer; got {value!r}."
+            )
+
+
+def _check_argument(model: Mapping[str, Any], place: str, key: str, value: Any) -> None:
+    """One argument of one layer, by the meaning its name has all over Keras."""
+    if value is None:
+        return
+    if key in _RATES:
+        if not _is_number(value) or not 0 <= value < 1:
+            where = _knob(model, value, key) or place
+            raise Mistake(f"{where} must be a rate from 0 up to, not including, 1; got {value!r}.")
+    elif key in _ACTIVATIONS:
+        _check_name(model, place, key, value, "activations", "an activation")
+    elif key.endswith("_initializer"):
+        _check_name(model, place, key, value, "initializers", "an initializer")
+    elif key in _COUNTS:
+        if value != _AUTO and not _is_count(value):
+            raise Mistake(f"{_knob(model, value, key) or place} must be a positive integer; got {value!r}.")
+    elif key in _SIZES:
+        sizes = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+        if not sizes or not all(_is_count(size) for size in sizes):
+            where = _knob(model, value, key) or place
+            raise Mistake(f"{where} must be a positive integer or a list of them; got {value!r}.")
+    elif key in _WIDTHS:
+        widths = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+        if value != 0 and not all(_is_count(width) for width in widths):
+            where = _knob(model, value, key) or place
+            raise Mistake(f"{where} must be a number of units, a list of them, or 0 for none; got {value!r}.")
+    elif key == "cell":
+        _check_cell(value, _knob(model, value, key) or place)
+
+
+def _check_name(model: Mapping[str, Any], place: str, key: str, value: Any, module: str, noun: str) -> None:
+    """A function of Keras given by name, or as a ``_target_``, which the walk through the config checks."""
+    if isinstance(value, Mapping):
+        return
+    known = [name for name in keras_names(module) if name.islower() and name not in _FUNCTIONS]
+    if not isinstance(value, str) or (known and value not in known):
+        where = _knob(model, value, key) or place
+        raise Mistake(f"{where}={value!r} is not {noun}; {nearest(value, known)}.")
+
+
+def _check_cell(value: Any, where: str) -> None:
+    if value not in CELLS:
+        raise Mistake(f"{where}={value!r} is no recurrent cell; {nearest(value, CELLS)}.")
+
+
+def _knob(model: Mapping[str, Any], value: Any, key: str) -> str | None:
+    """The key of the knob that holds ``value``, found by that value since resolving has lost the reference.
+
+    Rates are looked for among knobs named for rates only, and other values never there, because 0 and 0.0 are
+    equal; among several, a knob whose name holds the argument's own comes first.
+    """
+    rate = key in _RATES
+    matches = [
+        place
+        for place, leaf in _leaves({name: node for name, node in model.items() if name != "layers"}, "model")
+        if leaf == value and type(leaf) is type(value) and ("dropout" in place) == rate
+    ]
+    named = [place for place in matches if key in place]
+    return next(iter(named or matches), None)
+
+
+def _leaves(node: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{where}.{key}")
+        else:
+            yield f"{where}.{key}", value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _short(hint: str, limit: int = 300) -> str:
+    return hint if len(hint) <= limit else hint[:limit].rsplit(", ", 1)[0] + ", ..."
