@@ -1,0 +1,116 @@
+"""Generated sets kept on disk, so that a second run does not draw them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import time
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cldnn_lab.data.rml2016.generator import Generated, check, generate, labelled
+
+# Goes up whenever the same parameters would give other vectors: older files are then left alone.
+GENERATOR_VERSION = 1
+
+_log = logging.getLogger(__name__)
+
+
+def default_folder() -> Path:
+    """``$XDG_CACHE_HOME/cldnn_lab``, or ``~/.cache/cldnn_lab``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "cldnn_lab"
+
+
+def cached(
+    modulations: Sequence[str],
+    snrs: Sequence[float],
+    vectors: int,
+    *,
+    length: int = 128,
+    seed: int = 2016,
+    true_snr: bool = False,
+    folder: Path | None = None,
+) -> Generated:
+    """:func:`~cldnn_lab.data.rml2016.generator.generate`, from the cache where it holds the set already.
+
+    A damaged file is drawn again; a folder that can't be written to costs only the cache, and a warning.
+
+    Args:
+        folder: where the cache is; :func:`default_folder` if None.
+
+    Raises:
+        Mistake: as ``generate``.
+    """
+    check(modulations, snrs, vectors, length=length, seed=seed)
+    parameters = {
+        "generator": GENERATOR_VERSION,
+        "modulations": list(modulations),
+        "snrs": [float(snr) for snr in snrs],
+        "vectors": int(vectors),
+        "length": int(length),
+        "seed": int(seed),
+        "true_snr": bool(true_snr),
+    }
+    path = (default_folder() if folder is None else Path(folder)) / file_name(parameters)
+    x = _read(path, parameters)
+    if x is not None:
+        _log.info("generated vectors read from %s", path)
+        return labelled(x, modulations, snrs)
+    began = time.perf_counter()
+    made = generate(modulations, snrs, vectors, length=length, seed=seed, true_snr=true_snr)
+    _log.info("%d vectors generated in %.1f s", len(made.x), time.perf_counter() - began)
+    _write(path, parameters, made.x)
+    return made
+
+
+def file_name(parameters: dict) -> str:
+    """A name that says what is in the file; the hash tells apart what the name only counts.
+
+    Such as ``rml2016-v1-11mods-snr-20to18x20-1000x128-seed2016-1f0c9a3e.npz``.
+    """
+    snrs = parameters["snrs"]
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
+    return (
+        f"rml2016-v{parameters['generator']}-{len(parameters['modulations'])}mods"
+        f"-snr{min(snrs):g}to{max(snrs):g}x{len(snrs)}{'true' if parameters['true_snr'] else ''}"
+        f"-{parameters['vectors']}x{parameters['length']}-seed{parameters['seed']}-{digest}.npz"
+    )
+
+
+def _read(path: Path, parameters: dict) -> np.ndarray | None:
+    """The vectors of a whole file made with these parameters, else None."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if json.loads(str(file["parameters"])) != parameters:
+                raise ValueError("made with other parameters")
+            x = file["x"]  # the zip's checksum is verified on the way
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        _log.warning("%s can't be used (%s); its vectors are generated again", path, error)
+        return None
+    rows = len(parameters["modulations"]) * len(parameters["snrs"]) * parameters["vectors"]
+    if x.shape != (rows, 2, parameters["length"]) or x.dtype != np.float32:
+        _log.warning("%s can't be used (wrong shape); its vectors are generated again", path)
+        return None
+    return x
+
+
+def _write(path: Path, parameters: dict, x: np.ndarray) -> None:
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, parameters=np.array(json.dumps(parameters)), x=x)
+        os.replace(temporary, path)
+    except OSError as error:
+        _log.warning("the generated vectors could not be kept in %s (%s)", path.parent, error)
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
