@@ -21,7 +21,7 @@ def given(path: str | None) -> Path | None:
         return None
     place = Path(path).expanduser()
     if not place.exists():
-        raise Mistake(f"data.path: there is no {path} (looked from {Path.cwd()}): correct it or set it to null.")
+        raise Mistake(f"data.path: there is no {path} (looked from {Path.cwd()}): correct it or set it null.")
     return place
 
 

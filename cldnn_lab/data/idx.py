@@ -103,7 +103,7 @@ def _pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
     if y.ndim != 1:
         raise Mistake(f"{labels} holds {y.ndim} dimensions, not labels: is it a file of images?")
     if len(x) != len(y):
-        raise Mistake(f"{images} holds {len(x)} images and {labels} {len(y)} labels: they are not of one set.")
+        raise Mistake(f"{images} holds {len(x)} images and {labels} {len(y)} labels: not one set.")
     if len(y) and y.max() > 9:
         raise Mistake(f"{labels} holds a label {y.max()}, above 9: it is not of this set.")
     return x, y
