@@ -69,9 +69,9 @@ def test_outputs_that_are_not_probabilities_are_ranked_and_have_no_log_loss() ->
     assert found.metrics["roc_auc"] > 0.8
     # Ten independent sigmoids are not a distribution over the classes either.
     sigmoids = 1 / (1 + np.exp(-outputs))
-    assert "log_loss" not in evaluate(
-        dataset_of("multiclass", split, ("a", "b", "c")), sigmoids, split
-    ).metrics
+    assert (
+        "log_loss" not in evaluate(dataset_of("multiclass", split, ("a", "b", "c")), sigmoids, split).metrics
+    )
 
 
 def test_a_certain_and_wrong_prediction_has_a_finite_log_loss() -> None:
