@@ -72,3 +72,10 @@ class Dataset:
         if self.task == "multiclass":
             return len(self.classes)
         return 1 if self.task == "binary" else int(self.train.y.shape[-1])
+
+    @property
+    def sizes(self) -> str:
+        """How many examples of what shape, for the log: ``60,000 to train, 10,000 to test, each 28x28x1``."""
+        held_out = "" if self.validation is self.test else f"{len(self.validation):,} to validate, "
+        shape = "x".join(str(n) for n in self.input_shape)
+        return f"{len(self.train):,} to train, {held_out}{len(self.test):,} to test, each {shape}"

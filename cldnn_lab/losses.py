@@ -1,0 +1,97 @@
+"""Which loss a run minimises: the names a config may give, and which outputs each fits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cldnn_lab.errors import Mistake
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cldnn_lab.data.dataset import Task
+
+LOSSES = ("auto", "crossentropy", "binary_crossentropy", "mse", "mae")
+"""``crossentropy`` is the negative log-likelihood of the true class (of class 1 or 0 in a binary task);
+``binary_crossentropy`` counts each output unit as its own yes or no; ``mse`` and ``mae`` are the mean
+squared and absolute error, for classes against one-hot targets."""
+
+
+def check_loss(loss: str, output_activation: str, task: Task | None = None) -> None:
+    """Refuse a loss that cannot fit the output, as far as is known before (``task=None``) or after the data.
+
+    Cross-entropy on a tanh output is let through: it is what report 000, part 5, asks to see fail.
+
+    Raises:
+        Mistake: naming the loss, the output and a loss that fits.
+    """
+    fits = f"use loss={_automatic(output_activation, task)} or loss=auto"
+    if loss == "binary_crossentropy" and output_activation == "softmax":
+        raise Mistake(
+            f"loss: binary_crossentropy needs independent outputs (sigmoid), but model.output_activation is "
+            f"softmax; {fits}."
+        )
+    if task == "regression" and loss in ("crossentropy", "binary_crossentropy"):
+        raise Mistake(f"loss: {loss} compares class probabilities, but this task is a regression; {fits}.")
+    if task == "regression" and output_activation == "softmax":
+        raise Mistake(
+            "model.output_activation: softmax makes class probabilities, but this task is a regression."
+        )
+    if task == "binary" and output_activation == "softmax":
+        raise Mistake(
+            "model.output_activation: softmax over the single output of a binary task is always 1; use sigmoid."
+        )
+
+
+def choose(loss: str, output_activation: str, task: Task) -> str:
+    """The loss's own name where the config says ``auto``: cross-entropy where the outputs can be probabilities
+    (or logits), the mean squared error for regression and for outputs that can be negative, such as tanh."""
+    check_loss(loss, output_activation, task)
+    return _automatic(output_activation, task) if loss == "auto" else loss
+
+
+def _automatic(output_activation: str, task: Task | None) -> str:
+    probabilities = output_activation in ("softmax", "sigmoid", "hard_sigmoid", "linear")
+    return "crossentropy" if task != "regression" and probabilities else "mse"
+
+
+def make(name: str, output_activation: str, task: Task) -> tuple[Any, Any]:
+    """The Keras loss and the metric shown as ``accuracy`` (None for regression).
+
+    Args:
+        name: what :func:`choose` gave.
+    """
+    import keras
+
+    logits = output_activation == "linear"
+    binary = task == "binary"
+    losses = {
+        "crossentropy": keras.losses.BinaryCrossentropy(from_logits=logits)
+        if binary
+        else keras.losses.SparseCategoricalCrossentropy(from_logits=logits),
+        "binary_crossentropy": keras.losses.BinaryCrossentropy(from_logits=logits),
+        "mse": keras.losses.MeanSquaredError(),
+        "mae": keras.losses.MeanAbsoluteError(),
+    }
+    if task == "regression":
+        return losses[name], None
+    if binary:
+        return losses[name], keras.metrics.BinaryAccuracy("accuracy", threshold=0.0 if logits else 0.5)
+    if name == "crossentropy":
+        return losses[name], keras.metrics.SparseCategoricalAccuracy("accuracy")
+    return losses[name], keras.metrics.CategoricalAccuracy("accuracy")
+
+
+def targets(name: str, task: Task, y: np.ndarray, outputs: int) -> np.ndarray:
+    """Targets in the form the loss compares with: class indices (n,), one-hot float32 (n, classes), a float32
+    column (n, 1) for a binary task, or the regression targets as they are."""
+    import keras
+    import numpy as np
+
+    if task == "regression":
+        return y
+    if task == "binary":
+        return y.astype(np.float32).reshape(-1, 1)
+    if name == "crossentropy":
+        return y
+    return np.asarray(keras.utils.to_categorical(y, outputs), dtype=np.float32)

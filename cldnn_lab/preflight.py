@@ -1,0 +1,113 @@
+"""Before Hydra starts a job: the config is checked and the run directory is taken, or nothing happens at all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from cldnn_lab.errors import Mistake
+from cldnn_lab.schema import Config, parse
+
+
+def checked(config: DictConfig, choices: Mapping[str, Any] | None = None) -> Config:
+    """A composed config with or without its ``hydra`` node, parsed.
+
+    Args:
+        choices: Hydra's choice for each config group; read from the ``hydra`` node where that is there.
+
+    Raises:
+        Mistake: for anything wrong in it.
+    """
+    choices = choices or OmegaConf.select(config, "hydra.runtime.choices") or {}
+    own = config.copy()
+    with open_dict(own):
+        own.pop("hydra", None)
+    return parse(own, {str(k): str(v) for k, v in choices.items() if not str(k).startswith("hydra/")})
+
+
+class Preflight(Callback):
+    """A Hydra callback: a mistake in the config of a run, or of any run of a sweep, ends the program before
+    the first directory is made."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check the config and take a run directory that no other run has."""
+        try:
+            checked(config)
+            explicit = any(o.startswith("hydra.run.dir=") for o in config.hydra.overrides.hydra)
+            config.hydra.run.dir = take_directory(str(config.hydra.run.dir), ours=explicit)
+        except Mistake as mistake:
+            refuse(mistake)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check every job of the sweep, where Hydra's own sweeper says beforehand what the jobs are."""
+        if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
+            return
+        try:
+            loader = GlobalHydra.instance().config_loader()
+            parameters = [f"{k}={v}" for k, v in (config.hydra.sweeper.params or {}).items()]
+            parser = OverridesParser.create(config_loader=loader)
+            overrides = parser.parse_overrides([*parameters, *config.hydra.overrides.task])
+            jobs = [
+                (job, loader.load_sweep_config(config, list(job)))
+                for job in BasicSweeper.split_arguments(overrides, None)[0]
+            ]
+        except Exception:
+            return  # what Hydra itself cannot compose, it says itself, next
+        for job, composed in jobs:
+            try:
+                checked(composed)
+            except Mistake as mistake:
+                refuse(
+                    Mistake(
+                        f"in the run with {' '.join(job) or 'no overrides'}: {mistake} No run was started."
+                    )
+                )
+
+
+def take_directory(wanted: str, *, ours: bool) -> str:
+    """Make the run directory and return its name.
+
+    Args:
+        wanted: the name.
+        ours: the user gave the name, so an existing directory is meant; otherwise, where another run that
+            began in the same second has it, ``-2``, ``-3``, ... is added.
+
+    Raises:
+        Mistake: if it cannot be written.
+    """
+    number, name = 1, wanted
+    while True:
+        path = Path(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(exist_ok=ours)
+            probe = path / ".writable"
+            probe.touch()
+            probe.unlink()
+            return name
+        except FileExistsError as error:
+            if ours or not path.is_dir():
+                raise Mistake(
+                    f"hydra.run.dir: {error.filename or name} is a file, not a directory."
+                ) from error
+            number += 1
+            name = f"{wanted}-{number}"
+        except OSError as error:
+            raise Mistake(
+                f"hydra.run.dir: cannot write to {error.filename or name} ({error.strerror}); "
+                "choose another folder with hydra.run.dir=<folder>."
+            ) from error
+
+
+def refuse(mistake: Mistake) -> NoReturn:
+    """Say what is wrong and end the program; Hydra would turn an ordinary exception here into a warning."""
+    print(f"error: {mistake}", file=sys.stderr)
+    raise SystemExit(2)

@@ -1,0 +1,187 @@
+"""What a run leaves: metrics, history, pictures, the network and what it ran on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cldnn_lab import figures, runs
+from cldnn_lab.data import fingerprint
+from cldnn_lab.data.dataset import Dataset
+from cldnn_lab.evaluation import Evaluation
+from cldnn_lab.models.build import parameters, summary_table
+from cldnn_lab.runs import Run
+from cldnn_lab.schema import Config
+from cldnn_lab.training.backend import device
+from cldnn_lab.training.fit import Outcome
+from cldnn_lab.training.session import Session
+
+_SHOWN = (
+    "status", "test_accuracy", "test_loss", "test_normalised_error", "test_precision", "test_recall", "test_f1",
+    "test_roc_auc", "test_sensitivity", "test_specificity", "train_accuracy", "train_loss", "best_epoch",
+    "parameters", "epochs", "steps", "seconds", "samples_per_second", "data_source",
+)  # fmt: skip
+
+
+def write_metrics(run: Run, metrics: dict[str, Any]) -> None:
+    """Write metrics.json; the last file of a run, so that its presence says that the run has ended."""
+    run.write_json(runs.METRICS, metrics)
+
+
+def collect(
+    config: Config,
+    session: Session,
+    outcome: Outcome,
+    precision: str,
+    test: dict[str, float],
+    evaluation: Evaluation | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """The flat mapping that metrics.json holds.
+
+    ``train_*`` are the last row of the history, as Keras counts them: the running mean over the epoch's
+    batches, dropout on. ``test_*`` are measured on the test set after training.
+
+    Args:
+        precision: the Keras dtype policy of the run.
+        test: the loss and metrics of the test set as the engine measured them, empty if training was cut short.
+        evaluation: of the prediction for the test set, likewise None.
+        seconds: wall-clock seconds of the whole run.
+    """
+    dataset, last, speed = (
+        session.dataset,
+        outcome.rows[-1] if outcome.rows else {},
+        outcome.samples_per_second,
+    )
+    best = _best(outcome)
+    validated_on_test = dataset.validation is dataset.test
+    return {
+        "status": outcome.status,
+        **{f"test_{name}": value for name, value in test.items()},
+        **{f"train_{name}": last[name] for name in ("loss", "accuracy") if name in last},
+        **{name: value for name, value in last.items() if name.startswith("val_")},
+        **{f"test_{name}": value for name, value in (evaluation.metrics if evaluation else {}).items()},
+        **({"best_epoch": best["epoch"], "best_step": best["step"]} if best else {}),
+        "validated_on": "test" if validated_on_test else "validation",
+        "parameters": parameters(session.model),
+        "epochs": outcome.steps / session.plan.per_epoch,
+        "steps": outcome.steps,
+        "seconds": seconds,
+        "train_seconds": outcome.train_seconds,
+        "seconds_per_epoch": len(dataset.train) / speed if speed else None,
+        "samples_per_second": speed,
+        "data_source": dataset.origin,
+        "synthetic_data": dataset.synthetic,
+        "train_examples": len(dataset.train),
+        "validation_examples": len(dataset.validation),
+        "test_examples": len(dataset.test),
+        "model": config.choices.get("model", ""),
+        "data": dataset.name,
+        "optimizer": config.optimizer["_target_"].rsplit(".", 1)[-1],
+        "learning_rate": config.optimizer["learning_rate"],
+        "batch_size": config.settings.batch_size,
+        "loss_function": session.loss,
+        "seed": config.settings.seed,
+        "backend": keras.backend.backend(),
+        "precision": precision,
+        "device": device(),
+    }
+
+
+def _best(outcome: Outcome) -> dict[str, float] | None:
+    """The row with the highest validation accuracy, or the lowest validation loss where there is none."""
+    if not outcome.rows:
+        return None
+    if "val_accuracy" in outcome.rows[0]:
+        return max(outcome.rows, key=lambda row: row["val_accuracy"])
+    return min(outcome.rows, key=lambda row: row["val_loss"])
+
+
+def introduction(session: Session, precision: str) -> str:
+    """What is about to be trained, and how, in one line."""
+    plan = session.plan
+    return (
+        f"Model: {parameters(session.model):,} parameters; {plan.total:,} batches of {plan.batch_size}, "
+        f"{plan.per_epoch:,} an epoch; loss {session.loss}; {keras.backend.backend()} on {device()}, {precision}"
+    )
+
+
+def write_before_training(run: Run, session: Session) -> None:
+    """What is known before the first batch: the layer table and the environment."""
+    run.write(
+        runs.LAYERS, lambda path: path.write_text(summary_table(session.model) + "\n", encoding="utf-8")
+    )
+    run.write_json(
+        runs.ENVIRONMENT,
+        {
+            **runs.environment(),
+            "backend": keras.backend.backend(),
+            "device": device(),
+            "data_source": session.dataset.origin,
+            "data_fingerprint": fingerprint(session.dataset),
+        },
+    )
+
+
+def write_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x: str) -> None:
+    """history.csv and a picture of each of its curves; nothing if no row was completed."""
+    if not outcome.rows:
+        return
+    history = outcome.history
+    run.write_table(runs.HISTORY, history)
+    label = "test" if dataset.validation is dataset.test else "validation"
+    for metric in ("accuracy", "loss"):
+        if metric in history:
+            figures.curves(
+                history,
+                metric,
+                run.folder / f"{metric}.png",
+                title=f"{title}: {metric}",
+                origin=dataset.origin,
+                validation_label=label,
+                x=x,
+            )
+
+
+def write_evaluation(run: Run, evaluation: Evaluation, dataset: Dataset, *, title: str) -> None:
+    """The pictures and tables of the final prediction."""
+    if evaluation.confusion is not None:
+        figures.confusion(
+            evaluation.confusion,
+            dataset.classes,
+            run.folder / "confusion_matrix.png",
+            title=f"{title}: confusion on the test set",
+            origin=dataset.origin,
+        )
+    if evaluation.by_snr is not None:
+        run.write_table("accuracy_by_snr.csv", evaluation.by_snr)
+        figures.accuracy_by_snr(
+            evaluation.by_snr,
+            run.folder / "accuracy_by_snr.png",
+            title=f"{title}: accuracy by SNR",
+            origin=dataset.origin,
+        )
+
+
+def save_model(run: Run, model: keras.Model) -> None:
+    """model.keras, whole or not at all."""
+    # Keras chooses the format by the suffix, so the file beside it keeps the suffix.
+    run.write(runs.MODEL, lambda path: model.save(path))
+
+
+def table(metrics: dict[str, Any], folder: Path) -> str:
+    """The main figures as aligned lines, and where everything is."""
+    shown = [(name, metrics[name]) for name in _SHOWN if metrics.get(name) is not None]
+    width = max(len(name) for name, _ in shown)
+    lines = [f"  {name:<{width}}  {_figure(name, value)}" for name, value in shown]
+    return "\n".join([*lines, f"Results: {folder}"])
+
+
+def _figure(name: str, value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.1f}" if name in ("seconds", "samples_per_second") else f"{value:.4g}"
+    return str(value)

@@ -1,0 +1,215 @@
+"""The run directory: what is in it, written whole, read back by the same names.
+
+    .hydra/config.yaml       the composed config
+    metrics.json             one flat mapping of figures and facts
+    history.csv              a row an epoch
+    accuracy.png, loss.png   the curves (and further pictures)
+    model.keras, model.txt   the trained network and its layer table
+    environment.json         versions, device, git revision, data fingerprint
+    train.log                what was said
+
+Every file is written beside its name and then renamed, so it is whole or absent.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from cldnn_lab.errors import Mistake
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT = (
+    "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json",
+)  # fmt: skip
+_RESULTS = ("*.json", "*.csv", "*.png", "*.keras", "model.txt")
+
+
+class Run:
+    """A run directory, to be filled or read.
+
+    Args:
+        folder: the directory; it exists.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def clear(self) -> None:
+        """Take away the results of an earlier run in the same directory, so that none is taken for this one's."""
+        for pattern in _RESULTS:
+            for path in self.folder.glob(pattern):
+                path.unlink()
+
+    def write(self, name: str, write: Callable[[Path], object]) -> Path:
+        """Let ``write`` fill a file beside ``name``, then rename it; the finished path."""
+        target = self.folder / name
+        beside = target.with_name(f".partial-{os.getpid()}-{target.name}")
+        try:
+            write(beside)
+            os.replace(beside, target)
+        finally:
+            beside.unlink(missing_ok=True)
+        return target
+
+    def write_json(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write a flat mapping; a figure that is not a finite number becomes null, as JSON knows no NaN."""
+        clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+        self.write(name, lambda path: path.write_text(json.dumps(clean, indent=2) + "\n", encoding="utf-8"))
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table as CSV, without its index."""
+        self.write(name, lambda path: table.to_csv(path, index=False))
+
+    @property
+    def config(self) -> DictConfig:
+        """The composed config that the run was started with.
+
+        Raises:
+            Mistake: if the directory holds none.
+        """
+        path = self.folder / ".hydra" / "config.yaml"
+        if not path.is_file():
+            raise Mistake(f"{self.folder} is not a run directory: it has no .hydra/config.yaml.")
+        try:
+            config = OmegaConf.load(path)
+        except Exception as error:
+            raise Mistake(f"{path} is not readable YAML: {str(error).splitlines()[0]}.") from error
+        if not isinstance(config, DictConfig):
+            raise Mistake(f"{path} does not hold a run's config.")
+        return config
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Which option of each config group was taken, such as ``{"model": "cldnn"}``; empty if not recorded."""
+        path = self.folder / ".hydra" / "hydra.yaml"
+        if not path.is_file():
+            return {}
+        chosen = OmegaConf.select(OmegaConf.load(path), "hydra.runtime.choices") or {}
+        return {str(k): str(v) for k, v in chosen.items() if not str(k).startswith("hydra/")}
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What metrics.json says.
+
+        Raises:
+            Mistake: if it is missing or broken.
+        """
+        path = self.folder / METRICS
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise Mistake(f"{path} is missing: the run has not ended yet, or never began.") from error
+        except ValueError as error:
+            raise Mistake(f"{path} is not valid JSON: {error}.") from error
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """What history.csv says: a row an epoch."""
+        import pandas as pd
+
+        return pd.read_csv(self.folder / HISTORY)
+
+    def model(self) -> Any:
+        """The trained network, loaded in Keras's safe mode, which runs no code from the file.
+
+        Raises:
+            Mistake: if there is none or it cannot be loaded.
+        """
+        import keras
+
+        import cldnn_lab.models.layers  # noqa: F401  (registers the project's own layers)
+
+        path = self.folder / MODEL
+        if not path.is_file():
+            raise Mistake(f"{path} is missing: the run saved no model.")
+        try:
+            return keras.saving.load_model(path, safe_mode=True)
+        except Exception as error:
+            raise Mistake(
+                f"{path} cannot be loaded as a Keras model: {str(error).splitlines()[0]}"
+            ) from error
+
+
+def open(folder: str | os.PathLike[str]) -> Run:
+    """The run in ``folder``.
+
+    Raises:
+        Mistake: if it is no directory.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise Mistake(f"{path} is not a directory; give the run directory that training printed at its end.")
+    return Run(path)
+
+
+def environment() -> dict[str, Any]:
+    """What the run was computed with: versions, operating system and the project's git revision, if any."""
+    names = (
+        "keras",
+        "tensorflow",
+        "jax",
+        "torch",
+        "numpy",
+        "scipy",
+        "scikit-learn",
+        "hydra-core",
+        "omegaconf",
+    )
+    versions = {name: _version(name) for name in ("cldnn-lab", *names)}
+    return {
+        "python": platform.python_version(),
+        **{f"version.{name}": version for name, version in versions.items() if version},
+        "system": platform.platform(),
+        "processor": _processor(),
+        "command": " ".join(sys.argv),
+        **_git_revision(),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _git_revision() -> dict[str, Any]:
+    """Revision of the checkout that this code runs from, and whether it has uncommitted changes."""
+    here = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        result = subprocess.run(
+            ["git", "-C", str(here), *arguments], capture_output=True, text=True, timeout=10, check=True
+        )
+        return result.stdout.strip()
+
+    try:
+        # A package installed inside somebody else's repository is not that repository's code.
+        git("ls-files", "--error-unmatch", Path(__file__).name)
+        return {
+            "git_revision": git("rev-parse", "HEAD"),
+            "git_dirty": bool(git("status", "--porcelain", "-uno")),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return {}

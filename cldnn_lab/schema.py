@@ -1,0 +1,204 @@
+"""The run's config as a typed, checked value.
+
+Hydra composes YAML; :func:`parse` turns that into a :class:`Config` or says in one sentence what is
+wrong. Nothing heavy is imported here, so that a mistake is answered at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
+
+from cldnn_lab.data.config import SOURCES, DataConfig
+from cldnn_lab.errors import Mistake, nearest
+from cldnn_lab.losses import LOSSES, check_loss
+from cldnn_lab.models import spec
+from cldnn_lab.targets import check_targets
+from cldnn_lab.training import schedules
+
+BACKENDS = ("tensorflow", "jax", "torch")
+PRECISIONS = ("float32", "mixed_bfloat16", "auto")
+LOGGERS = ("tensorboard",)
+
+
+@dataclass
+class Settings:
+    """The top-level keys of a config that are plain values.
+
+    Attributes:
+        epochs: passes over the training set.
+        steps: batches to train instead of ``epochs``, exactly; None to count epochs.
+        validate_every: batches between two rows of the history; None for a row an epoch.
+        batch_size: examples a batch.
+        window: time steps of truncated back-propagation through time; None for whole sequences.
+        seed: of initial weights, dropout and the order of examples.
+        loss: a name from :data:`cldnn_lab.losses.LOSSES`; ``auto`` fits the task and the output activation.
+        threshold: score from which a binary example counts as class 1.
+        backend: which library Keras computes with.
+        precision: float32, mixed_bfloat16, or auto (bfloat16 where the hardware has it and it pays).
+        data_root: folder under which data files are looked for.
+        logger: ``tensorboard`` writes event files beside the run's own files; None writes none.
+        diagnostics: names of looks inside to take after training.
+    """
+
+    epochs: int = field(default=10, metadata={"min": 1})
+    steps: int | None = field(default=None, metadata={"min": 1})
+    validate_every: int | None = field(default=None, metadata={"min": 1})
+    batch_size: int = field(default=128, metadata={"min": 1})
+    window: int | None = field(default=None, metadata={"min": 1})
+    seed: int = field(default=1, metadata={"min": 0, "max": 2**31 - 1})
+    loss: str = field(default="auto", metadata={"choices": LOSSES})
+    threshold: float = field(default=0.5, metadata={"above": 0.0, "below": 1.0})
+    backend: str = field(default="tensorflow", metadata={"choices": BACKENDS})
+    precision: str = field(default="float32", metadata={"choices": PRECISIONS})
+    data_root: str = "data"
+    logger: str | None = field(default=None, metadata={"choices": LOGGERS})
+    diagnostics: Any = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a run needs, checked.
+
+    Attributes:
+        settings: the plain top-level values.
+        data: the data source's own settings.
+        model: the model's config node, still with its interpolations (``outputs: auto`` is filled in later).
+        optimizer: constructor arguments of a Keras optimizer, with ``_target_``.
+        schedule: of a Keras learning-rate schedule, with ``_target_``; None for a constant rate.
+        choices: which option of each group was taken, such as ``{"model": "cldnn"}``.
+    """
+
+    settings: Settings
+    data: DataConfig
+    model: DictConfig
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any] | None
+    choices: dict[str, str]
+
+    @property
+    def prefers(self) -> str:
+        """What kind of input the model reads: image, sequence, vector, tokens or any."""
+        return str(self.model.get("input", "any"))
+
+    @property
+    def output_activation(self) -> str:
+        """Activation of the model's last layer, by the knob that every model has."""
+        return str(self.model.get("output_activation", "linear"))
+
+
+def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Config:
+    """Check a composed config and give it its types.
+
+    Args:
+        config: what Hydra composed, without the ``hydra`` node.
+        choices: Hydra's choice for each config group.
+
+    Raises:
+        Mistake: naming the key, what is wrong with it, and what it may be.
+    """
+    groups = ("data", "model", "optimizer", "schedule")
+    for group in groups:
+        if group not in config or (config[group] is None and group != "schedule"):
+            raise Mistake(f"{group}: nothing chosen; choose one with {group}=<name> (--help lists them).")
+    plain = OmegaConf.masked_copy(config, [key for key in config if key not in groups])
+    settings = _typed(Settings, plain, "")
+
+    source = config.data.get("source")
+    if source not in SOURCES:
+        raise Mistake(f"data.source: {source!r} is not a data source; {nearest(source, SOURCES)}.")
+    data = _typed(SOURCES[source], config.data, "data")
+    data.check()
+
+    model = _resolved(config.model, "model")
+    spec.check(model)
+    optimizer = _resolved(config.optimizer, "optimizer")
+    schedule = _resolved(config.schedule, "schedule") if config.schedule else None
+    check_optimizer(optimizer, schedule)
+    check_loss(settings.loss, str(model.get("output_activation", "linear")))
+    return Config(settings, data, config.model, optimizer, schedule, dict(choices or {}))
+
+
+def check_optimizer(optimizer: Mapping[str, Any], schedule: Mapping[str, Any] | None) -> None:
+    """Refuse an optimizer whose numbers cannot be right, and anything that is not an optimizer."""
+    check_targets(optimizer, "optimizer")
+    if not str(optimizer.get("_target_", "")).startswith("keras.optimizers."):
+        raise Mistake("optimizer._target_: must be a keras.optimizers class; choose one with optimizer=adam.")
+    rate = optimizer.get("learning_rate")
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < float("inf"):
+        raise Mistake(f"optimizer.learning_rate: {rate!r} must be a number above 0, such as 1e-3.")
+    for key, value in optimizer.items():
+        if key in ("_target_", "learning_rate", "name", "loss_scale_factor") or value is None:
+            continue
+        if isinstance(value, str):
+            raise Mistake(f"optimizer.{key}: {value!r} must be a number.")
+        if key.startswith(("beta", "rho", "momentum")) and not 0 <= value <= 1:
+            raise Mistake(f"optimizer.{key}: {value!r} must lie between 0 and 1.")
+        if "clip" in key and not value > 0:
+            raise Mistake(f"optimizer.{key}: {value!r} must be above 0, or null for no clipping.")
+    if schedule is not None:
+        schedules.check(schedule)
+
+
+T = TypeVar("T")
+
+
+def _typed(cls: type[T], node: DictConfig, where: str) -> T:
+    """``node`` as an instance of the dataclass ``cls``, unknown keys, types and ranges checked."""
+    prefix = f"{where}." if where else ""
+    try:
+        value = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), _plain(node, where)))
+    except (ConfigKeyError, ConfigAttributeError) as error:
+        known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        raise Mistake(f"{prefix}{error.key}: unknown key; {nearest(error.key, known)}.") from error
+    except ValidationError as error:
+        raise Mistake(f"{prefix}{error.full_key}: {_first_line(error)}.") from error
+    except OmegaConfBaseException as error:
+        raise Mistake(f"{where or 'config'}: {_first_line(error)}.") from error
+    assert isinstance(value, cls)
+    _check_ranges(value, prefix)
+    return value
+
+
+def _check_ranges(value: Any, prefix: str) -> None:
+    for item in dataclasses.fields(value):
+        given, limits = getattr(value, item.name), item.metadata
+        if given is None or not limits:
+            continue
+        where = f"{prefix}{item.name}"
+        if "choices" in limits and given not in limits["choices"]:
+            raise Mistake(f"{where}: {given!r} is not a choice; {nearest(given, limits['choices'])}.")
+        for bound, fails, words in (
+            ("min", lambda v, b: not v >= b, "at least"),
+            ("max", lambda v, b: not v <= b, "at most"),
+            ("above", lambda v, b: not v > b, "above"),
+            ("below", lambda v, b: not v < b, "below"),
+        ):
+            if bound in limits and isinstance(given, (int, float)) and fails(given, limits[bound]):
+                unit = f" {limits['unit']}" if "unit" in limits else ""
+                raise Mistake(f"{where}: {given} must be {words} {limits[bound]}{unit}.")
+
+
+def _plain(node: DictConfig, where: str) -> Any:
+    return OmegaConf.create(_resolved(node, where or "config"))
+
+
+def _resolved(node: DictConfig, where: str) -> dict[str, Any]:
+    """``node`` as a plain dict with its ``${...}`` followed."""
+    try:
+        plain = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        place = error.full_key or where
+        raise Mistake(f"{place}: {_first_line(error)}.") from error
+    if not isinstance(plain, dict):
+        raise Mistake(f"{where}: must be a mapping of keys to values, not {type(plain).__name__}.")
+    return {str(key): value for key, value in plain.items()}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")

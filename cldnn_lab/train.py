@@ -1,0 +1,121 @@
+"""Train one network as its config says: ``python -m cldnn_lab.train model=cldnn data=radioml``.
+
+config -> data -> model -> training -> evaluation -> run directory
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from cldnn_lab import explain
+from cldnn_lab.errors import Mistake
+from cldnn_lab.preflight import checked
+from cldnn_lab.schema import Config
+
+if TYPE_CHECKING:
+    from cldnn_lab.runs import Run
+
+log = logging.getLogger("cldnn_lab")
+
+_PACKAGE = Path(__file__).resolve().parent
+# In a wheel the configs are inside the package; in a checkout they are beside it.
+CONFIGS = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
+
+
+class Unfinished(Exception):
+    """A run that ended early, with everything it had already written."""
+
+
+def train(config: Config, run: Run) -> None:
+    """Run ``config`` and leave its results in ``run``.
+
+    Raises:
+        Mistake: for what is wrong with the data or the model, before training starts.
+        Unfinished: if the loss stopped being a number.
+        KeyboardInterrupt: if the user stopped it, after what there is was written.
+    """
+    started = time.perf_counter()
+    settings = config.settings
+    from cldnn_lab import data
+    from cldnn_lab.training import backend
+
+    precision = backend.start(settings.backend, settings.precision, settings.seed, config.model)
+    from cldnn_lab import evaluation, results
+    from cldnn_lab.training.callbacks import callbacks
+    from cldnn_lab.training.session import prepare
+
+    run.clear()
+    dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers, seed=settings.seed)
+    log.info("Data: %s: %s (%s)", dataset.name, dataset.origin, dataset.sizes)
+    session = prepare(config, dataset)
+    results.write_before_training(run, session)
+    log.info("%s", results.introduction(session, precision))
+
+    outcome = session.fit(callbacks(settings, run.folder))
+
+    title = f"{config.choices.get('model', 'model')} on {dataset.name}"
+    results.write_history(run, outcome, dataset, title=title, x="step" if settings.steps else "epoch")
+    results.save_model(run, session.model)
+    test, evaluated = {}, None
+    if outcome.status == "completed":
+        evaluated = evaluation.evaluate(
+            dataset, session.predict(dataset.test), dataset.test, threshold=settings.threshold
+        )
+        test = (
+            outcome.last_validation if dataset.validation is dataset.test else session.measure(dataset.test)
+        )
+        results.write_evaluation(run, evaluated, dataset, title=title)
+    seconds = time.perf_counter() - started
+    metrics = results.collect(config, session, outcome, precision, test, evaluated, seconds)
+    results.write_metrics(run, metrics)
+    log.info("%s", results.table(metrics, run.folder))
+    if outcome.status == "interrupted":
+        raise KeyboardInterrupt
+    if outcome.status == "diverged":
+        raise Unfinished(
+            f"the loss stopped being a number in epoch {outcome.diverged_at}, at batch {outcome.steps}: the run is "
+            "marked diverged; try a smaller optimizer.learning_rate or optimizer.clipnorm=1."
+        )
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
+def job(config: DictConfig) -> None:
+    """One run of the command line, or one of a sweep, in the directory that Hydra made for it."""
+    from cldnn_lab.runs import Run
+
+    taken = HydraConfig.get()
+    train(checked(config, taken.runtime.choices), Run(Path(taken.runtime.output_dir)))
+
+
+def main() -> None:
+    """The command line: what the user did wrong is one sentence on standard error and a non-zero exit."""
+    # Hydra then hands its exceptions on instead of printing them in its own words.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        job()
+    except Mistake as mistake:
+        sys.exit(_say(str(mistake), 2))
+    except Unfinished as reason:
+        sys.exit(_say(str(reason), 3))
+    except KeyboardInterrupt:
+        sys.exit(_say("stopped by the user; what was finished is kept.", 130))
+    except explain.KNOWN as error:
+        sys.exit(_say(explain.sentence(error), 2))
+
+
+def _say(sentence: str, status: int) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    main()

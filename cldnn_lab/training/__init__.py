@@ -1,0 +1,1 @@
+"""Training: the backend and its precision, compiled batch loops, and the epochs around them."""

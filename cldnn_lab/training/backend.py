@@ -1,0 +1,74 @@
+"""The library Keras computes with, its precision and its reproducibility: set once a process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from cldnn_lab.errors import Mistake
+from cldnn_lab.training import policy
+
+
+def loaded() -> str | None:
+    """The backend that this process is bound to, or None while Keras is not imported."""
+    keras = sys.modules.get("keras")
+    return str(keras.backend.backend()) if keras is not None else None
+
+
+def load(backend: str) -> Any:
+    """Import Keras on ``backend``.
+
+    Raises:
+        Mistake: where the backend is not installed.
+    """
+    os.environ["KERAS_BACKEND"] = backend
+    # TensorFlow's start-up chatter says nothing a user can act on.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        extra = "" if backend == "tensorflow" else f" (pip install 'cldnn-lab[{backend}]')"
+        raise Mistake(f"backend: {backend} is not installed{extra}.") from error
+    return keras
+
+
+def start(backend: str, precision: str, seed: int, model: Mapping[str, Any]) -> str:
+    """Make Keras ready for one run: what earlier runs of the process left is forgotten, the precision set and
+    every source of randomness seeded.
+
+    Args:
+        precision: float32, mixed_bfloat16 or auto.
+        model: the model's config, which ``auto`` looks at.
+
+    Returns:
+        The Keras dtype policy chosen.
+    """
+    keras = load(backend)
+    keras.backend.clear_session(free_memory=True)
+    chosen = policy.precision(precision, model, device())
+    keras.config.set_dtype_policy(chosen)
+    keras.utils.set_random_seed(seed)
+    return chosen
+
+
+def device() -> str:
+    """What computes, in words: ``CPU, 2 threads`` or the accelerators' names."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        found = [d.device_kind for d in jax.devices() if d.platform != "cpu"]
+    elif backend == "torch":
+        import torch
+
+        found = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    else:
+        found = [name for name in keras.distribution.list_devices() if "cpu" not in name.lower()]
+    if found:
+        return ", ".join(found)
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"CPU, {threads} threads"

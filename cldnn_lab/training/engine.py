@@ -1,0 +1,88 @@
+"""Many batches in one call of the backend.
+
+``model.fit`` returns to Python after every batch, which costs a small network more than its arithmetic.
+An engine keeps the data on the device and walks through a given order of examples inside one compiled
+loop, around Keras's own ``train_step`` and ``test_step``; the epochs, the curves and the callbacks around
+it are the same for every backend.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+
+class Engine(ABC):
+    """Trains and tests a compiled Keras model on arrays, many batches a call.
+
+    Args:
+        model: built and compiled; a stateful one is reset at the start of every batch of sequences.
+        window: time steps a training step sees: each batch is cut along axis 1 into windows trained one
+            after the other, state kept between them (truncated back-propagation through time); None for
+            whole examples.
+        xla: compile with XLA where the backend leaves a choice.
+    """
+
+    def __init__(self, model: Any, *, window: int | None = None, xla: bool = False) -> None:
+        self.model = model
+        self.window = window
+        self.xla = xla
+
+    def prepare(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Create the optimizer's and the metrics' variables from a first batch, before anything is compiled."""
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.model._symbolic_build(data_batch=tuple(self.windows(x, y)[0]))
+
+    def windows(self, x: Any, y: Any) -> list[tuple[Any, Any]]:
+        """One batch as the windows it is trained in: all of it, or slices of ``window`` steps along axis 1."""
+        if self.window is None:
+            return [(x, y)]
+        starts = range(0, x.shape[1], self.window)
+        return [(x[:, s : s + self.window], y[:, s : s + self.window]) for s in starts]
+
+    def reset_state(self) -> None:
+        """Forget what stateful recurrent layers remember of the batch before."""
+        for layer in self.model.layers:
+            if getattr(layer, "stateful", False):
+                layer.reset_state()
+
+    def logs(self) -> dict[str, float]:
+        """The running means of the loss and the metrics since :meth:`reset_metrics`."""
+        return {name: float(value) for name, value in self.model.get_metrics_result().items()}
+
+    def reset_metrics(self) -> None:
+        """Start the running means anew."""
+        self.model.reset_metrics()
+
+    @abstractmethod
+    def place(self, array: np.ndarray) -> Any:
+        """``array`` where the backend computes."""
+
+    @abstractmethod
+    def train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+        """Train on batches ``start`` to ``stop`` of ``order``.
+
+        Args:
+            x, y: what :meth:`place` gave.
+            order: indices of examples, int32 (batches, batch size).
+        """
+
+    @abstractmethod
+    def test(self, x: Any, y: Any, order: np.ndarray) -> None:
+        """Update the running means with every batch of ``order``, without training."""
+
+
+def make_engine(model: Any, *, window: int | None = None, xla: bool = False) -> Engine:
+    """The engine of the backend that Keras runs on."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "jax":
+        from cldnn_lab.training.engine_jax import JaxEngine as Kind
+    elif backend == "torch":
+        from cldnn_lab.training.engine_torch import TorchEngine as Kind
+    else:
+        from cldnn_lab.training.engine_tensorflow import TensorFlowEngine as Kind
+    return Kind(model, window=window, xla=xla)

@@ -1,0 +1,34 @@
+"""PyTorch: batches one after the other, eagerly, from tensors that are already on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from cldnn_lab.training.engine import Engine
+
+
+class TorchEngine(Engine):
+    """A Python loop; PyTorch's eager mode has no loop to compile."""
+
+    def place(self, array: np.ndarray) -> Any:
+        return keras.ops.convert_to_tensor(array)
+
+    def train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+        self.model.train()
+        self._walk(self.model.train_step, x, y, order[start:stop])
+
+    def test(self, x: Any, y: Any, order: np.ndarray) -> None:
+        import torch
+
+        self.model.eval()
+        with torch.no_grad():
+            self._walk(self.model.test_step, x, y, order)
+
+    def _walk(self, step: Any, x: Any, y: Any, order: np.ndarray) -> None:
+        for rows in keras.ops.convert_to_tensor(order):
+            self.reset_state()
+            for data in self.windows(x[rows], y[rows]):
+                step(data)
