@@ -37,6 +37,9 @@ def sentence(error: BaseException) -> str:
         if isinstance(cause, OmegaConfBaseException):
             return f"{cause.full_key}: {_first_line(cause)}." if cause.full_key else f"{_first_line(cause)}."
     text = _first_line(error)
+    if text.startswith("Ambiguous value for argument"):
+        override = text.split("'")[1]
+        return f"{override}: several values need -m, which makes a run for each; for one list write key=[a,b]."
     if isinstance(error, ConfigCompositionException) and "No match in the defaults list" in text:
         name = text.split("'")[1] if "'" in text else text
         return f"{name}: there is no such config group to override; --help lists the groups."

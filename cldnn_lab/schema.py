@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
+from cldnn_lab.data import Prefers
 from cldnn_lab.data.config import SOURCES, DataConfig
 from cldnn_lab.errors import Mistake, nearest
 from cldnn_lab.losses import LOSSES, check_loss
@@ -44,6 +45,7 @@ class Settings:
         data_root: folder under which data files are looked for.
         logger: ``tensorboard`` writes event files beside the run's own files; None writes none.
         diagnostics: names of looks inside to take after training.
+        about: what an experiment file says of itself: document, part, published and measured figures.
     """
 
     epochs: int = field(default=10, metadata={"min": 1})
@@ -59,6 +61,7 @@ class Settings:
     data_root: str = "data"
     logger: str | None = field(default=None, metadata={"choices": LOGGERS})
     diagnostics: Any = None
+    about: Any = None
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,9 @@ class Config:
     choices: dict[str, str]
 
     @property
-    def prefers(self) -> str:
-        """What kind of input the model reads: image, sequence, vector, tokens or any."""
-        return str(self.model.get("input", "any"))
+    def prefers(self) -> Prefers:
+        """What kind of input the model reads."""
+        return cast(Prefers, self.model.get("input", "any"))  # spec.check let no other through
 
     @property
     def output_activation(self) -> str:
@@ -106,7 +109,7 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
     for group in groups:
         if group not in config or (config[group] is None and group != "schedule"):
             raise Mistake(f"{group}: nothing chosen; choose one with {group}=<name> (--help lists them).")
-    plain = OmegaConf.masked_copy(config, [key for key in config if key not in groups])
+    plain = OmegaConf.masked_copy(config, [str(key) for key in config if key not in groups])
     settings = _typed(Settings, plain, "")
 
     source = config.data.get("source")

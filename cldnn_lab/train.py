@@ -89,27 +89,37 @@ def train(config: Config, run: Run) -> None:
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
 def job(config: DictConfig) -> None:
-    """One run of the command line, or one of a sweep, in the directory that Hydra made for it."""
+    """One run of the command line, or one of a sweep, in the directory that Hydra made for it.
+
+    A run that fails leaves its sentence in :data:`_failures`, so that the runs of a sweep after it go on.
+    """
     from cldnn_lab.runs import Run
 
     taken = HydraConfig.get()
-    train(checked(config, taken.runtime.choices), Run(Path(taken.runtime.output_dir)))
+    try:
+        train(checked(config, taken.runtime.choices), Run(Path(taken.runtime.output_dir)))
+    except Mistake as mistake:
+        _failures.append(_say(str(mistake), 2))
+    except Unfinished as reason:
+        _failures.append(_say(str(reason), 3))
+
+
+_failures: list[int] = []
 
 
 def main() -> None:
     """The command line: what the user did wrong is one sentence on standard error and a non-zero exit."""
     # Hydra then hands its exceptions on instead of printing them in its own words.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    _failures.clear()
     try:
         job()
-    except Mistake as mistake:
-        sys.exit(_say(str(mistake), 2))
-    except Unfinished as reason:
-        sys.exit(_say(str(reason), 3))
     except KeyboardInterrupt:
         sys.exit(_say("stopped by the user; what was finished is kept.", 130))
     except explain.KNOWN as error:
         sys.exit(_say(explain.sentence(error), 2))
+    if _failures:
+        sys.exit(_failures[0])
 
 
 def _say(sentence: str, status: int) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cldnn_lab.errors import Mistake
@@ -24,14 +25,34 @@ def load(backend: str) -> Any:
         Mistake: where the backend is not installed.
     """
     os.environ["KERAS_BACKEND"] = backend
-    # TensorFlow's start-up chatter says nothing a user can act on.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import keras
+        with _quiet():
+            import keras
     except ModuleNotFoundError as error:
         extra = "" if backend == "tensorflow" else f" (pip install 'cldnn-lab[{backend}]')"
         raise Mistake(f"backend: {backend} is not installed{extra}.") from error
     return keras
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep TensorFlow's start-up chatter, which its C++ side writes past Python and which says nothing that a
+    user can act on, from standard error. Python's own exceptions come through."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):  # standard error is no file, as under some notebooks
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(descriptor)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), descriptor)
+    try:
+        yield
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
 
 
 def start(backend: str, precision: str, seed: int, model: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ it are the same for every backend.
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -78,11 +79,8 @@ def make_engine(model: Any, *, window: int | None = None, xla: bool = False) -> 
     """The engine of the backend that Keras runs on."""
     import keras
 
+    kinds = {"tensorflow": "TensorFlowEngine", "jax": "JaxEngine", "torch": "TorchEngine"}
     backend = keras.backend.backend()
-    if backend == "jax":
-        from cldnn_lab.training.engine_jax import JaxEngine as Kind
-    elif backend == "torch":
-        from cldnn_lab.training.engine_torch import TorchEngine as Kind
-    else:
-        from cldnn_lab.training.engine_tensorflow import TensorFlowEngine as Kind
-    return Kind(model, window=window, xla=xla)
+    module = importlib.import_module(f"cldnn_lab.training.engine_{backend}")
+    engine: Engine = getattr(module, kinds[backend])(model, window=window, xla=xla)
+    return engine

@@ -157,7 +157,7 @@ def fit(
     try:
         engine.prepare(train[0][: plan.batch_size], train[1][: plan.batch_size])
         walk = _Walk(engine, plan, train, progress, outcome)
-        held_out = [engine.place(array) for array in validation]
+        x, y = engine.place(validation[0]), engine.place(validation[1])
         held_out_batches = plan.test_batches(len(validation[0]))
         for number, steps in enumerate(_rows(plan)):
             hooks.on_epoch_begin(number)
@@ -168,7 +168,7 @@ def fit(
                 break
             engine.reset_metrics()
             for batches in held_out_batches:
-                engine.test(*held_out, batches)
+                engine.test(x, y, batches)
             logs |= {f"val_{name}": value for name, value in engine.logs().items()}
             row = {
                 "epoch": outcome.steps / plan.per_epoch,
@@ -205,7 +205,7 @@ class _Walk:
         outcome: Outcome,
     ) -> None:
         self.engine, self.plan, self.progress, self.outcome = engine, plan, progress, outcome
-        self.data = [engine.place(array) for array in train]
+        self.x, self.y = engine.place(train[0]), engine.place(train[1])
         self.epoch, self.parts = -1, list[np.ndarray]()
         self.compiled: set[tuple[int, ...]] = set()
         self.batches_a_call = 1
@@ -233,7 +233,7 @@ class _Walk:
 
     def _call(self, part: np.ndarray, start: int, stop: int) -> dict[str, float]:
         began = time.perf_counter()
-        self.engine.train(*self.data, part, start, stop)
+        self.engine.train(self.x, self.y, part, start, stop)
         logs = self.engine.logs()  # reading a figure waits for the device
         seconds = time.perf_counter() - began
         self.outcome.train_seconds += seconds

@@ -64,10 +64,10 @@ class Session:
 
     def measure(self, split: Split) -> dict[str, float]:
         """The loss and the metrics that were watched in training, on a split."""
-        x, y = self._arrays(split)
+        x, y = [self.engine.place(array) for array in self._arrays(split)]
         self.engine.reset_metrics()
         for batches in self.plan.test_batches(len(split)):
-            self.engine.test(self.engine.place(x), self.engine.place(y), batches)
+            self.engine.test(x, y, batches)
         return self.engine.logs()
 
     def _arrays(self, split: Split) -> tuple[np.ndarray, np.ndarray]:
