@@ -201,17 +201,11 @@ def accuracy_by_snr(table: pd.DataFrame, path: Path, *, title: str, origin: str)
     for index, name in enumerate(classes):
         values = table[name].to_numpy(float)
         known = np.isfinite(values)
-        axes.plot(
-            snr[known], values[known], linewidth=1, markersize=3.8, label=_shorten(name, 24), **style(index)
-        )
-    axes.plot(
-        snr, table["accuracy"], color=BLACK, linewidth=3.2, marker="o", markersize=6, label="all classes"
-    )
+        axes.plot(snr[known], values[known], linewidth=1, markersize=3.8, label=_shorten(name, 24), **style(index))
+    axes.plot(snr, table["accuracy"], color=BLACK, linewidth=3.2, marker="o", markersize=6, label="all classes")
     if classes:
         chance = 1 / len(classes)
-        axes.axhline(
-            chance, color=GREY, linestyle=(0, (1, 1.5)), linewidth=1.6, label=f"chance (1 in {len(classes)})"
-        )
+        axes.axhline(chance, color=GREY, linestyle=(0, (1, 1.5)), linewidth=1.6, label=f"chance (1 in {len(classes)})")
     axes.set_ylim(-0.02, 1.02)
     if len(snr) == 1:
         axes.set_xlim(snr[0] - 2, snr[0] + 2)
@@ -344,7 +338,8 @@ def active_units(table: pd.DataFrame, path: Path, *, title: str, origin: str) ->
     """Average number of active ReLU units per layer over the epochs, training mode against test mode.
 
     Args:
-        table: columns epoch, layer, units, training, test (the last two in active units per example).
+        table: columns epoch (empty for one count of a trained network), layer, units, training, test (the last
+            two in active units per example).
     """
     layers = list(dict.fromkeys(table["layer"]))
     columns = 2 if len(layers) == 4 else min(len(layers), 3)
@@ -355,6 +350,8 @@ def active_units(table: pd.DataFrame, path: Path, *, title: str, origin: str) ->
         axes.set_visible(False)
     for index, (axes, layer) in enumerate(zip(panels.flat, layers, strict=False)):
         part = table[table["layer"] == layer].sort_values("epoch")
+        trained = bool(part["epoch"].isna().all())
+        part = part.fillna({"epoch": 0}) if trained else part
         units = int(part["units"].iloc[0])
         for column, label, colour, dashes, marker in (
             ("training", "training mode", BLUE, "-", "o"),
@@ -375,13 +372,15 @@ def active_units(table: pd.DataFrame, path: Path, *, title: str, origin: str) ->
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
         if len(part) == 1:
             axes.set_xlim(part["epoch"].iloc[0] - 1, part["epoch"].iloc[0] + 1)
+        if trained:
+            axes.set_xticks([])
         axes.tick_params(labelsize=SMALL)
         _grid(axes)
         if index % columns == 0:
             axes.set_ylabel("active units per example", fontsize=SMALL + 0.5)
         if index + columns >= len(layers):
-            axes.set_xlabel("epoch", fontsize=SMALL + 0.5)
-    panels[0, 0].legend(fontsize=SMALL)
+            axes.set_xlabel("trained network" if trained else "epoch", fontsize=SMALL + 0.5)
+    panels[0, 0].legend(fontsize=SMALL, loc="lower right")
     figure.suptitle(textwrap.fill(title, 70), fontsize=11)
     return _save(figure, path, origin)
 

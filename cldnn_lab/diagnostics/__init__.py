@@ -1,0 +1,58 @@
+"""Looks inside a network: what its layers learned and do, as pictures and tables.
+
+Importing this package is light; Keras and matplotlib load when a look is taken. One module a look, each
+with ``run(model, dataset, folder, options, title) -> list[Path]``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cldnn_lab.diagnostics.options import OPTIONS, ActiveUnits, Options, choose
+
+if TYPE_CHECKING:
+    import keras
+
+    from cldnn_lab.data.dataset import Dataset
+
+__all__ = ["OPTIONS", "Options", "choose", "take", "watchers"]
+
+
+def take(
+    chosen: Mapping[str, Options], model: keras.Model | None, dataset: Dataset | None, folder: Path, *, title: str
+) -> list[Path]:
+    """Take each look and return the files it left in ``folder``.
+
+    Args:
+        chosen: what :func:`choose` gave.
+        model: the network; None only for looks that need none.
+        dataset: what it was trained on, likewise.
+        title: what the network is, such as ``cnn on fashion_mnist``; every picture's title begins with it.
+
+    Raises:
+        Mistake: where a look does not apply to this network or data, with the reason.
+    """
+    files: list[Path] = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, options in chosen.items():
+        look = importlib.import_module(f"cldnn_lab.diagnostics.{name}")
+        files += look.run(model, dataset, folder, options, title)
+    return files
+
+
+def watchers(
+    chosen: Mapping[str, Options], dataset: Dataset, folder: Path, *, title: str
+) -> list[keras.callbacks.Callback]:
+    """Callbacks for those looks that need to be there while the network trains.
+
+    They write their own files when training ends; leave their names out of :func:`take` then.
+    """
+    options = chosen.get("active_units")
+    if not isinstance(options, ActiveUnits):
+        return []
+    from cldnn_lab.diagnostics import active_units
+
+    return [active_units.watcher(dataset, folder, options, title)]

@@ -1,0 +1,146 @@
+"""How many ReLU units are active, in training mode and in test mode (report 000, part 5, bonus b).
+
+A unit is active where its output is above zero, after the dropout that follows it if any: a unit that dropout
+silences gives the next layer nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from cldnn_lab import figures
+from cldnn_lab.data.dataset import Dataset
+from cldnn_lab.diagnostics import forward
+from cldnn_lab.diagnostics.options import ActiveUnits
+from cldnn_lab.errors import Mistake
+from cldnn_lab.runs import Run
+
+_STEPS = (1, 1.5, 2, 3, 5, 7)
+
+
+def run(model: keras.Model, dataset: Dataset, folder: Path, options: ActiveUnits, title: str) -> list[Path]:
+    """Count in a trained network: one point a layer; the curve over the epochs needs :func:`watcher`.
+
+    Writes ``active_units_trained.csv`` (epoch, which is empty here, layer, units, training, test: active units
+    per example) and ``.png``.
+
+    Raises:
+        Mistake: if no layer of the network has a ReLU activation.
+    """
+    images = _images(dataset, options)
+    rows = [(None, *row) for row in count(model, images)]
+    said = f"{title}: active ReLU units of the trained network on {len(images)} fixed images"
+    return _write(rows, dataset, folder, "active_units_trained", said)
+
+
+def watcher(dataset: Dataset, folder: Path, options: ActiveUnits, title: str) -> keras.callbacks.Callback:
+    """A callback that counts while the network trains and leaves ``active_units.csv`` and ``.png``."""
+    return Watcher(_images(dataset, options), dataset, folder, options.epochs, title)
+
+
+class Watcher(keras.callbacks.Callback):
+    """Counts active units after chosen epochs.
+
+    Counting draws from no random state that training uses and leaves every variable as it was, so that a
+    watched run ends like an unwatched one.
+    """
+
+    def __init__(self, images: np.ndarray, dataset: Dataset, folder: Path, epochs: Sequence[int], title: str) -> None:
+        super().__init__()
+        self.images, self.dataset, self.folder, self.title = images, dataset, folder, title
+        self.epochs = set(epochs)
+        self.rows: list[tuple[Any, ...]] = []
+        self.epoch = 0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Refuse a network without ReLU units before anything is trained."""
+        _relu_outputs(self.model)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Count if this epoch (from 0, as Keras counts) is a chosen one."""
+        self.epoch = epoch + 1
+        if self.epoch in self.epochs or (not self.epochs and _is_round(self.epoch)):
+            self._count()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Count once more if the last epoch was not a chosen one, and write the files."""
+        if self.epoch and (not self.rows or self.rows[-1][0] != self.epoch):
+            self._count()
+        if self.rows:
+            title = f"{self.title}: active ReLU units on {len(self.images)} fixed images"
+            _write(self.rows, self.dataset, self.folder, "active_units", title)
+
+    def _count(self) -> None:
+        self.rows += [(self.epoch, *row) for row in count(self.model, self.images)]
+
+
+def count(model: keras.Model, images: np.ndarray) -> list[tuple[str, int, float, float]]:
+    """For each ReLU layer: its name, its units, and the average number active per example in training mode
+    and in test mode.
+
+    Raises:
+        Mistake: if there is no such layer.
+    """
+    outputs = _relu_outputs(model)
+    tensors = list(outputs.values())
+    active = np.zeros((2, len(tensors)))
+    for values in forward.batches(model, tensors, images):
+        active[1] += [np.count_nonzero(value > 0) for value in values]
+    inner = forward.part(model, tensors)
+    # Training mode moves dropout's random state and batch normalisation's averages; they are put back.
+    kept = [(variable, keras.ops.convert_to_numpy(variable)) for variable in model.non_trainable_variables]
+    try:
+        for start in range(0, len(images), 16):
+            values = keras.tree.flatten(inner(images[start : start + 16], training=True))
+            active[0] += [np.count_nonzero(forward.as_array(value) > 0) for value in values]
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
+    active /= len(images)
+    units = [int(np.prod(tensor.shape[1:])) for tensor in tensors]
+    return [
+        (name, size, float(training), float(test))
+        for name, size, training, test in zip(outputs, units, *active, strict=True)
+    ]
+
+
+def _relu_outputs(model: keras.Model) -> dict[str, Any]:
+    """The output of each ReLU layer by name, taken after the dropout layers right behind it."""
+    layers = forward.layers_of(model, "active_units")
+    found = {}
+    for layer in layers:
+        if isinstance(layer, keras.layers.ReLU) or getattr(layer, "activation", None) is keras.activations.relu:
+            end = layer
+            for follower in layers:
+                if isinstance(follower, forward.DROPOUTS) and forward.before(follower) is end:
+                    end = follower
+            if None not in end.output.shape[1:]:
+                found[layer.name] = end.output
+    if not found:
+        raise Mistake("diagnostics=active_units: no layer of this network has a ReLU activation.")
+    return found
+
+
+def _images(dataset: Dataset, options: ActiveUnits) -> np.ndarray:
+    split = forward.split_of(dataset, options.split)
+    return forward.chosen(split, options.images, "diagnostics.active_units.images").x
+
+
+def _is_round(epoch: int) -> bool:
+    """Whether ``epoch`` is one of 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, ..."""
+    power = 10 ** (len(str(epoch)) - 1)
+    return epoch / power in _STEPS
+
+
+def _write(rows: Sequence[tuple[Any, ...]], dataset: Dataset, folder: Path, name: str, title: str) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(list(rows), columns=["epoch", "layer", "units", "training", "test"])
+    picture = figures.active_units(table, folder / f"{name}.png", title=title, origin=dataset.origin)
+    Run(folder).write_table(f"{name}.csv", table)
+    return [folder / f"{name}.csv", picture]

@@ -1,0 +1,170 @@
+"""The strongest activations of chosen maps projected back to the input.
+
+After M. D. Zeiler and R. Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014,
+arXiv:1311.2901, section 2.1: every other activation of the layer is set to zero; then, layer by layer
+downwards, pooling is undone by putting each value back where the maximum was (the switches), negative values
+are cut off, and the layer's own filters are applied transposed. Report 002, part 2 summarises the paper.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from cldnn_lab import figures
+from cldnn_lab.data.dataset import Dataset
+from cldnn_lab.diagnostics import forward
+from cldnn_lab.diagnostics.options import Deconvnet
+from cldnn_lab.errors import Mistake
+
+_TRANSPARENT = (*forward.DROPOUTS, keras.layers.Activation, keras.layers.ReLU)
+
+
+def run(model: keras.Model, dataset: Dataset, folder: Path, options: Deconvnet, title: str) -> list[Path]:
+    """Draw ``deconvnet.png``: for each map the examples that excite it most, and what of each does so.
+
+    Raises:
+        Mistake: if there is no such convolution, or something other than convolutions, max pooling, batch
+            normalisation and dropout lies between it and the input.
+    """
+    layer = _target(model, options)
+    chain = _chain(model, layer)
+    split = forward.split_of(dataset, options.split)
+    x = split.x[: options.examples]
+    peaks = np.concatenate([v[0].max(axis=(1, 2)) for v in forward.batches(model, [layer.output], x)])
+    number = peaks.shape[1]
+    if options.maps and max(options.maps) >= number:
+        raise Mistake(f"diagnostics.deconvnet.maps: {layer.name} has {number} maps, 0 to {number - 1}.")
+    maps = options.maps or np.argsort(-peaks.max(axis=0), kind="stable")[: options.top_maps].tolist()
+
+    rows = []
+    for map_ in maps:
+        best = np.argsort(-peaks[:, map_], kind="stable")[: options.top_images]
+        best = best[peaks[best, map_] > 0]
+        projected = [project(model, chain, x[index], map_) for index in best]
+        if projected:
+            rows.append((f"map {map_}", projected, [x[index] for index in best]))
+    if not rows:
+        raise Mistake(f"diagnostics=deconvnet: none of the chosen maps of {layer.name} is ever active.")
+    path = figures.projections(
+        rows,
+        folder / "deconvnet.png",
+        title=f"{title}: what excites {layer.name} most, of {len(x):,} {options.split} examples",
+        origin=dataset.origin,
+    )
+    return [path]
+
+
+def project(model: keras.Model, chain: list[keras.layers.Layer], example: np.ndarray, map_: int) -> np.ndarray:
+    """The strongest activation of one map of the last layer of ``chain``, projected back to the input.
+
+    Args:
+        chain: the layers from the input up to the convolution.
+        example: (height, width, channels).
+
+    Returns:
+        An array shaped like the example.
+    """
+    (values,) = forward.batches(model, [layer.output for layer in chain], example[None])
+    inputs = [example, *(value[0] for value in values[:-1])]
+    top = values[-1][0]
+    place = np.unravel_index(np.argmax(top[..., map_]), top.shape[:2])
+    signal = np.zeros_like(top)
+    signal[(*place, map_)] = top[(*place, map_)]
+    for layer, entered in zip(reversed(chain), reversed(inputs), strict=True):
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel = forward.as_array(layer.kernel)
+            signal = transposed_convolution(
+                np.maximum(signal, 0), kernel, entered.shape, layer.strides, layer.padding, layer.dilation_rate
+            )
+        elif isinstance(layer, keras.layers.MaxPooling2D):
+            signal = unpool(signal, entered, layer.pool_size, layer.strides, layer.padding)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            deviation = np.sqrt(forward.as_array(layer.moving_variance) + layer.epsilon)
+            gain = forward.as_array(layer.gamma) if layer.scale else 1.0
+            signal = signal * (gain / deviation)
+    return signal
+
+
+def transposed_convolution(
+    signal: np.ndarray,
+    kernel: np.ndarray,
+    shape: tuple[int, ...],
+    strides: tuple[int, int],
+    padding: str,
+    dilation: tuple[int, int],
+) -> np.ndarray:
+    """The adjoint of a 2-D convolution: what ``signal`` (rows, columns, maps) came from, of ``shape``.
+
+    Args:
+        kernel: (height, width, channels, maps), as the convolution holds it.
+        shape: (height, width, channels) of the convolution's input.
+    """
+    extents = [(size - 1) * rate + 1 for size, rate in zip(kernel.shape[:2], dilation, strict=True)]
+    first = [_pad(shape[i], extents[i], strides[i], padding) for i in (0, 1)]
+    room = [(signal.shape[i] - 1) * strides[i] + extents[i] for i in (0, 1)]
+    whole = np.zeros((max(room[0], shape[0] + first[0]), max(room[1], shape[1] + first[1]), shape[2]), np.float32)
+    for row in range(kernel.shape[0]):
+        for column in range(kernel.shape[1]):
+            top, left = row * dilation[0], column * dilation[1]
+            bottom = top + (signal.shape[0] - 1) * strides[0] + 1
+            right = left + (signal.shape[1] - 1) * strides[1] + 1
+            whole[top : bottom : strides[0], left : right : strides[1]] += signal @ kernel[row, column].T
+    return whole[first[0] : first[0] + shape[0], first[1] : first[1] + shape[1]]
+
+
+def unpool(
+    signal: np.ndarray, entered: np.ndarray, size: tuple[int, int], strides: tuple[int, int], padding: str
+) -> np.ndarray:
+    """Put each value of ``signal`` back where its window of ``entered`` (the pool's input) had the maximum."""
+    first = [_pad(entered.shape[i], size[i], strides[i], padding) for i in (0, 1)]
+    room = [(signal.shape[i] - 1) * strides[i] + size[i] for i in (0, 1)]
+    padded = np.full((*(max(room[i], entered.shape[i] + first[i]) for i in (0, 1)), entered.shape[2]), -np.inf)
+    inside = (slice(first[0], first[0] + entered.shape[0]), slice(first[1], first[1] + entered.shape[1]))
+    padded[inside] = entered
+    windows = np.lib.stride_tricks.sliding_window_view(padded, size, axis=(0, 1))
+    windows = windows[:: strides[0], :: strides[1]][: signal.shape[0], : signal.shape[1]]
+    switch = windows.reshape(*signal.shape, -1).argmax(axis=-1)
+    rows, columns, maps = np.indices(signal.shape)
+    whole = np.zeros(padded.shape, np.float32)
+    # Windows may overlap, so values that meet are added.
+    np.add.at(whole, (rows * strides[0] + switch // size[1], columns * strides[1] + switch % size[1], maps), signal)
+    return whole[inside]
+
+
+def _pad(length: int, extent: int, stride: int, padding: str) -> int:
+    """Zeros that ``same`` padding puts before an axis: the smaller half of what the last window lacks."""
+    if padding == "valid":
+        return 0
+    return max((-(-length // stride) - 1) * stride + extent - length, 0) // 2
+
+
+def _target(model: keras.Model, options: Deconvnet) -> keras.layers.Layer:
+    if options.layer is not None:
+        layer = forward.find(model, options.layer, "deconvnet.layer")
+        if not isinstance(layer, keras.layers.Conv2D):
+            raise Mistake(f"diagnostics.deconvnet.layer: {layer.name} is a {type(layer).__name__}, not a Conv2D.")
+        return layer
+    found = [la for la in forward.layers_of(model, "deconvnet") if isinstance(la, keras.layers.Conv2D)]
+    if not found:
+        raise Mistake("diagnostics=deconvnet: this network has no 2-D convolution to project back from.")
+    return found[-1]
+
+
+def _chain(model: keras.Model, layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """The layers from the input up to ``layer``, each reading the one before."""
+    chain: list[keras.layers.Layer] = []
+    current: keras.layers.Layer | None = layer
+    while current is not None and not isinstance(current, keras.layers.InputLayer):
+        known = (keras.layers.Conv2D, keras.layers.MaxPooling2D, keras.layers.BatchNormalization, *_TRANSPARENT)
+        odd = getattr(current, "data_format", "channels_last") != "channels_last" or getattr(current, "groups", 1) != 1
+        if not isinstance(current, known) or odd:
+            raise Mistake(
+                f"diagnostics=deconvnet: {current.name} ({type(current).__name__}) lies between {layer.name} and the "
+                "input and cannot be undone; choose a lower convolution with diagnostics.deconvnet.layer=<name>."
+            )
+        chain.insert(0, current)
+        current = forward.before(current)
+    return chain

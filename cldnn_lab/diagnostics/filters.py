@@ -1,0 +1,74 @@
+"""The weights of the first layer that has any, as a grid of pictures (report 002, part 1c)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cldnn_lab import figures
+from cldnn_lab.data.dataset import Dataset
+from cldnn_lab.diagnostics import forward
+from cldnn_lab.diagnostics.options import Filters
+from cldnn_lab.errors import Mistake
+
+
+def run(model: keras.Model, dataset: Dataset, folder: Path, options: Filters, title: str) -> list[Path]:
+    """Draw ``filters.png``.
+
+    A 2-D convolution gives a tile a filter: in grey for one input channel, in colour for three, the mean over
+    the channels for more. A 1-D convolution's tiles are (channels, time). A dense layer on whole images gives
+    a picture a unit; any other dense or recurrent layer its matrix, an input a row.
+
+    Raises:
+        Mistake: if no layer has such weights.
+    """
+    if options.layer is not None:
+        layer = forward.find(model, options.layer, "filters.layer")
+        if _kernel(layer) is None:
+            raise Mistake(f"diagnostics.filters.layer: {layer.name} ({type(layer).__name__}) has no kernel to show.")
+    else:
+        found = [layer for layer in forward.layers_of(model, "filters") if _kernel(layer) is not None]
+        if not found:
+            raise Mistake("diagnostics=filters: no layer of this network has a kernel to show.")
+        layer = found[0]
+    tiles, what = _tiles(layer, dataset)
+    count = len(tiles)
+    shown = f"first {options.limit} of {count} {what}" if count > options.limit else f"{count} {what}"
+    path = figures.filters(
+        tiles[: options.limit],
+        folder / "filters.png",
+        title=f"{title}: weights of {layer.name}, {shown if count > 1 else what}",
+        origin=dataset.origin,
+    )
+    return [path]
+
+
+def _kernel(layer: keras.layers.Layer) -> np.ndarray | None:
+    kernel: Any = getattr(layer, "kernel", None)
+    if kernel is None:
+        kernel = getattr(getattr(layer, "cell", None), "kernel", None)
+    return None if kernel is None else forward.as_array(kernel)
+
+
+def _tiles(layer: keras.layers.Layer, dataset: Dataset) -> tuple[np.ndarray, str]:
+    """(filters, height, width) or, for colour, (filters, height, width, 3), and what they are."""
+    kernel = _kernel(layer)
+    assert kernel is not None
+    if kernel.ndim == 4:
+        tiles = np.moveaxis(kernel, -1, 0)
+        channels = tiles.shape[-1]
+        if channels == 1:
+            return tiles[..., 0], "filters"
+        return (tiles, "filters") if channels == 3 else (tiles.mean(axis=-1), f"filters, mean over {channels} channels")
+    if kernel.ndim == 3:
+        return kernel.transpose(2, 1, 0), "filters, channels by time"
+    if kernel.ndim == 2:
+        shape = dataset.input_shape
+        if len(shape) == 3 and shape[-1] in (1, 3) and len(kernel) == np.prod(shape):
+            tiles = kernel.T.reshape(-1, *shape)
+            return (tiles[..., 0] if shape[-1] == 1 else tiles), "units"
+        return kernel[None], "the matrix, an input a row and a unit a column"
+    raise Mistake(f"diagnostics=filters: weights of shape {kernel.shape} ({layer.name}) cannot be shown as pictures.")

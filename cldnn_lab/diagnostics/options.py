@@ -1,0 +1,215 @@
+"""Which looks inside there are and what can be set for each; nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from cldnn_lab.errors import Mistake, nearest
+
+SPLITS = ("test", "validation", "train")
+
+
+@dataclass
+class Options:
+    """What can be set for a look; each look has its own."""
+
+
+@dataclass
+class Examples(Options):
+    """Options of a look at examples.
+
+    Attributes:
+        split: which examples: ``test``, ``validation`` or ``train``.
+    """
+
+    split: str = field(default="test", metadata={"choices": SPLITS})
+
+
+@dataclass
+class Filters(Options):
+    """First-layer weights as a grid.
+
+    Attributes:
+        layer: name of another layer whose weights to show; None for the first that has any.
+        limit: filters to show.
+    """
+
+    layer: str | None = None
+    limit: int = field(default=256, metadata={"min": 1})
+
+
+@dataclass
+class FeatureMaps(Examples):
+    """Maps of every convolution and pooling layer for chosen images.
+
+    Attributes:
+        images: indices of the examples, a picture each.
+        stage: ``before`` pooling (convolutions), ``after`` it (pooling layers), or ``both``.
+        layers: names of layers to show instead of those ``stage`` picks.
+        limit: maps of a layer to show.
+    """
+
+    images: list[int] = field(default_factory=lambda: [0, 1], metadata={"min": 0})
+    stage: str = field(default="both", metadata={"choices": ("both", "before", "after")})
+    layers: list[str] = field(default_factory=list)
+    limit: int = field(default=64, metadata={"min": 1})
+
+
+@dataclass
+class ActivationStats(Examples):
+    """Mean, standard deviation and variance of each layer's outputs.
+
+    Attributes:
+        examples: how many examples to run.
+    """
+
+    examples: int = field(default=1000, metadata={"min": 1})
+
+
+@dataclass
+class ActiveUnits(Examples):
+    """Average number of active ReLU units, training mode against test mode, on fixed images.
+
+    Attributes:
+        images: indices of the fixed examples.
+        epochs: after which epochs to count; empty for 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, ... The
+            last epoch always counts.
+    """
+
+    images: list[int] = field(default_factory=lambda: list(range(16)), metadata={"min": 0})
+    epochs: list[int] = field(default_factory=list, metadata={"min": 1})
+
+
+@dataclass
+class HiddenTraces(Examples):
+    """Input, target, prediction and every hidden unit over time.
+
+    Attributes:
+        images: indices of the sequences, a picture and a table each.
+    """
+
+    images: list[int] = field(default_factory=lambda: [0], metadata={"min": 0})
+
+
+@dataclass
+class Predictions(Examples):
+    """Examples with their true and predicted label, the worst first.
+
+    Attributes:
+        number: examples in the picture.
+        examples: how many of the split, from its start, to predict and rank.
+        images: indices to rank instead of all of these.
+        threshold: score above which a binary example counts as class 1.
+    """
+
+    number: int = field(default=24, metadata={"min": 1, "max": 120})
+    examples: int = field(default=2000, metadata={"min": 1})
+    images: list[int] = field(default_factory=list, metadata={"min": 0})
+    threshold: float = field(default=0.5, metadata={"above": 0, "below": 1})
+
+
+@dataclass
+class LossFunction(Options):
+    """The negative log-likelihood against p; needs neither network nor data."""
+
+
+@dataclass
+class Deconvnet(Examples):
+    """The strongest activations of chosen maps projected back to the input.
+
+    Attributes:
+        layer: name of the convolution; None for the last.
+        maps: indices of its maps; empty for those with the strongest activations.
+        top_maps: how many maps where ``maps`` is empty.
+        top_images: strongest examples of each map.
+        examples: how many examples to search.
+    """
+
+    layer: str | None = None
+    maps: list[int] = field(default_factory=list, metadata={"min": 0})
+    top_maps: int = field(default=6, metadata={"min": 1, "max": 64})
+    top_images: int = field(default=5, metadata={"min": 1, "max": 9})
+    examples: int = field(default=1000, metadata={"min": 1})
+
+
+OPTIONS: dict[str, type[Options]] = {
+    "filters": Filters,
+    "feature_maps": FeatureMaps,
+    "activation_stats": ActivationStats,
+    "active_units": ActiveUnits,
+    "hidden_traces": HiddenTraces,
+    "predictions": Predictions,
+    "loss_function": LossFunction,
+    "deconvnet": Deconvnet,
+}
+STANDALONE = frozenset({"loss_function"})
+
+
+def choose(value: Any) -> dict[str, Options]:
+    """The looks that the config key ``diagnostics`` asks for, each with its options.
+
+    Args:
+        value: None, a name, several names (a list, or one string with commas), or a mapping of names to
+            their options, such as ``{"feature_maps": {"images": [0, 3]}, "filters": None}``.
+
+    Raises:
+        Mistake: naming the key that is unknown or out of range.
+    """
+    if isinstance(value, (DictConfig, ListConfig)):
+        try:
+            value = OmegaConf.to_container(value, resolve=True)
+        except OmegaConfBaseException as error:
+            raise Mistake(f"diagnostics: {str(error).splitlines()[0]}.") from error
+    if value is None:
+        return {}
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, Mapping):
+        asked: dict[Any, Any] = dict(value)
+    elif isinstance(value, Sequence):
+        asked = dict.fromkeys(value)
+    else:
+        raise Mistake(f"diagnostics: {value!r} is not a name or a list of names; {nearest('', OPTIONS)}.")
+    return {str(name): _options(name, given) for name, given in asked.items()}
+
+
+def _options(name: Any, given: Any) -> Options:
+    if name not in OPTIONS:
+        raise Mistake(f"diagnostics: there is no {name!r}; {nearest(name, OPTIONS)}.")
+    kind, where = OPTIONS[name], f"diagnostics.{name}"
+    if given is not None and not isinstance(given, Mapping):
+        raise Mistake(f"{where}: {given!r} must be options such as {{{_example(kind)}}}.")
+    try:
+        options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), dict(given or {})))
+    except (ConfigKeyError, ConfigAttributeError) as error:
+        known = [item.name for item in dataclasses.fields(kind)]
+        raise Mistake(f"{where}.{error.key}: unknown option; {nearest(error.key, known)}.") from error
+    except OmegaConfBaseException as error:
+        raise Mistake(f"{where}.{error.full_key}: {str(error).splitlines()[0]}.") from error
+    assert isinstance(options, Options)
+    for item in dataclasses.fields(options):
+        _check(f"{where}.{item.name}", getattr(options, item.name), item.metadata)
+    return options
+
+
+def _example(kind: type[Options]) -> str:
+    names = [item.name for item in dataclasses.fields(kind)]
+    return f"{names[-1]}: ..." if names else ""
+
+
+def _check(where: str, value: Any, limits: Mapping[str, Any]) -> None:
+    if "choices" in limits and value not in limits["choices"]:
+        raise Mistake(f"{where}: {value!r} is not a choice; {nearest(value, limits['choices'])}.")
+    for one in value if isinstance(value, list) else [value]:
+        if "min" in limits and one < limits["min"]:
+            raise Mistake(f"{where}: {one} must be at least {limits['min']}.")
+        if "max" in limits and one > limits["max"]:
+            raise Mistake(f"{where}: {one} must be at most {limits['max']}.")
+        if "above" in limits and not limits["above"] < one < limits["below"]:
+            raise Mistake(f"{where}: {one} must lie between {limits['above']} and {limits['below']}.")
