@@ -27,7 +27,7 @@ def chosen_classes(wanted: Sequence[str | int] | None, names: Sequence[str], whe
         elif isinstance(item, int) and 0 <= item < len(names):
             chosen.append(item)
         else:
-            raise Mistake(f"data.classes: {where} has no class {item!r}; {nearest(item, names)}.")
+            raise Mistake(f"data.classes: {where} has no class {item!r}: {nearest(item, names)}.")
     if len(set(chosen)) < len(chosen):
         raise Mistake("data.classes: a class is named twice, once by name and once by number.")
     if len(chosen) < 2:

@@ -182,6 +182,7 @@ class ShapesConfig(DataConfig):
         train_size, test_size: pictures drawn.
         noise: standard deviation of the pixel noise, where black is 0 and white is 1.
         smallest, largest: bounds of a shape's longer side (a circle's diameter).
+        shift: how far a shape may lie from the middle, either way.
         contrast: least difference of grey between shape and ground.
         closest, farthest: bounds of the ratio of a rectangle's longer to its shorter side.
         seed: draws the pictures.
@@ -194,6 +195,7 @@ class ShapesConfig(DataConfig):
     noise: float = field(default=0.05, metadata={"min": 0, "max": 1})
     smallest: float = field(default=16, metadata={"min": 6, "max": 60, "unit": "pixels"})
     largest: float = field(default=40, metadata={"min": 6, "max": 60, "unit": "pixels"})
+    shift: float = field(default=8, metadata={"min": 0, "max": 32, "unit": "pixels"})
     contrast: float = field(default=0.3, metadata={"above": 0, "max": 1})
     closest: float = field(default=1.2, metadata={"min": 1, "max": 6})
     farthest: float = field(default=2.0, metadata={"min": 1, "max": 6})

@@ -17,6 +17,7 @@ from cldnn_lab.data.classes import chosen_classes, keep_classes
 from cldnn_lab.data.config import IdxConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import find, folders, given
+from cldnn_lab.data.splits import published_share
 from cldnn_lab.errors import Mistake
 
 FILES = (
@@ -47,11 +48,7 @@ def load(config: IdxConfig, data_root: Path) -> Dataset:
     train = keep_classes(Split(x_train, y_train), chosen, len(names))
     test = keep_classes(Split(x_test, y_test), chosen, len(names))
     if config.test_fraction is not None:
-        from sklearn.model_selection import train_test_split
-
-        stay, out = train_test_split(
-            np.arange(len(train)), test_size=config.test_fraction, random_state=config.split_seed
-        )
+        stay, out = published_share(len(train), config.test_fraction, config.split_seed)
         train, test = train.take(stay), train.take(out)
         origin += f", {config.test_fraction:.0%} of the training files as test set"
     train, test = as_images(train), as_images(test)

@@ -228,7 +228,7 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise Mistake(f"{path} is truncated, corrupt or not HDF5 ({reason}): get it again.") from error
 

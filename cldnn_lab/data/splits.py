@@ -41,15 +41,36 @@ def _evenly(index: np.ndarray, count: int, keys: list[np.ndarray], rng: np.rando
 
 
 def share(strata: np.ndarray | None, count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of ``count`` examples in two: what stays, and ``fraction`` of it, from each stratum alike.
+    """Indices of ``count`` examples in two, in order: what stays, and ``fraction`` of it, of each stratum alike.
 
     Raises:
         ValueError: where a stratum is too small to give one to each.
     """
-    from sklearn.model_selection import train_test_split
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(count, np.int32) if strata is None else strata
+    stay, out = [], []
+    seen = given = 0
+    for label in np.unique(labels):
+        index = rng.permutation(np.flatnonzero(labels == label))
+        if len(index) < 2:
+            raise ValueError(f"stratum {label} has a single example")
+        # What rounding takes from one stratum it gives to a later one, so that the whole share is right.
+        seen += len(index)
+        take = min(max(round(seen * fraction) - given, 1), len(index) - 1)
+        given += take
+        out.append(index[:take])
+        stay.append(index[take:])
+    return np.sort(np.concatenate(stay)), np.sort(np.concatenate(out))
 
-    stay, out = train_test_split(np.arange(count), test_size=fraction, random_state=seed, stratify=strata)
-    return np.sort(stay), np.sort(out)
+
+def published_share(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """What scikit-learn's ``train_test_split(test_size=fraction, random_state=seed)`` gives, and in its order.
+
+    Spelt out because importing scikit-learn takes longer than reading the data.
+    """
+    order = np.random.RandomState(seed).permutation(count)
+    tested = int(np.ceil(count * fraction))
+    return order[tested:], order[:tested]
 
 
 def held_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:

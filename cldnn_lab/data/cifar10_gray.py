@@ -1,0 +1,76 @@
+"""CIFAR-10 in grey, 28x28, as report 002 uses it: a tree of PNG files, else made from CIFAR-10."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cldnn_lab.data import cifar10
+from cldnn_lab.data.classes import chosen_classes, keep_classes
+from cldnn_lab.data.config import Cifar10GrayConfig
+from cldnn_lab.data.dataset import Dataset, Split
+from cldnn_lab.data.files import find, folders, given
+from cldnn_lab.data.pictures import read_pictures
+from cldnn_lab.errors import Mistake
+
+FOLDERS = ("cifar10_gray28", "cifar10_gray", "CIFAR10")
+# Luma of ITU-R BT.601, which is also what Pillow's conversion to grey computes.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_BORDER = 2  # pixels cut off on every side of 32 to leave 28
+
+
+def load(config: Cifar10GrayConfig, data_root: Path) -> Dataset:
+    """Grey images of shape (28, 28, 1) in [0, 1], and their classes.
+
+    Raises:
+        Mistake: for missing, truncated, corrupt or unfit files, naming the file, or too few of a class.
+    """
+    place = given(config.path)
+    chosen = chosen_classes(config.classes, cifar10.CLASSES, "CIFAR-10")
+    kept = tuple(cifar10.CLASSES[index] for index in chosen)
+    found = find([place] if place else folders(data_root, FOLDERS), ["Train", "Test"])
+    limits = ((config.per_class, "per_class"), (config.test_per_class, "test_per_class"))
+    if found:
+        train, test = (
+            _tree(folder, chosen, limit, key) for folder, (limit, key) in zip(found, limits, strict=True)
+        )
+        return Dataset(config.name, "multiclass", train, test, test, kept, f"pictures in {found[0].parent}")
+    in_colour = cifar10.read(config.path, data_root, None, None)
+    train, test = (
+        _in_grey(keep_classes(_first(split, limit, key), chosen, len(cifar10.CLASSES)))
+        for split, (limit, key) in zip(in_colour[:2], limits, strict=True)
+    )
+    origin = f"CIFAR-10 in grey, cropped to 28x28, from {in_colour[2]}"
+    return Dataset(config.name, "multiclass", train, test, test, kept, origin)
+
+
+def _tree(folder: Path, chosen: list[int], limit: int | None, key: str) -> Split:
+    files: list[Path] = []
+    y: list[int] = []
+    for label, index in enumerate(chosen):
+        of_class = sorted((folder / str(index)).glob("*.png"))
+        if not of_class:
+            raise Mistake(f"{folder / str(index)} is missing or has no PNG files.")
+        if limit is not None and len(of_class) < limit:
+            raise Mistake(f"data.{key}: {folder / str(index)} has {len(of_class)} pictures, not {limit}.")
+        files += of_class[:limit]
+        y += [label] * len(of_class[:limit])
+    return Split(read_pictures(files, gray=True), np.array(y, np.int32))
+
+
+def _first(split: Split, limit: int | None, key: str) -> Split:
+    """The first ``limit`` examples of each class, in the order of the file."""
+    if limit is None:
+        return split
+    rows = [np.flatnonzero(split.y == label)[:limit] for label in range(len(cifar10.CLASSES))]
+    least = min(map(len, rows))
+    if least < limit:
+        raise Mistake(f"data.{key}: the CIFAR-10 files have only {least} pictures of one class, not {limit}.")
+    return split.take(np.sort(np.concatenate(rows)))
+
+
+def _in_grey(split: Split) -> Split:
+    middle = slice(_BORDER, -_BORDER)
+    x = split.x[:, middle, middle].astype(np.float32) @ (_LUMA / np.float32(255))
+    return Split(x[..., None], split.y)

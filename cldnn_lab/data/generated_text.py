@@ -1,0 +1,59 @@
+"""A small text set of the same form as the DBpedia files, for where they are missing.
+
+Entries are put together from word lists: enough to try a text model on, and nothing to compare results with.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# For each of the fourteen subjects: what it is called, and words that go with it.
+_SUBJECTS = (
+    ("company", "founded headquarters products retail brand customers shares manufacturer services market"),
+    ("school", "students campus university college teaching grades district education faculty degree"),
+    ("singer", "songs band guitar painter recorded voice exhibition jazz tours debut"),
+    ("player", "league team season football championship coach scored olympic medal club"),
+    ("politician", "elected party senate minister parliament governor district vote council office"),
+    ("ship", "engine aircraft locomotive launched navy class speed built hull wheels"),
+    ("building", "church house built architect tower historic street brick museum listed"),
+    ("river", "lake mountain flows valley tributary peak elevation basin creek water"),
+    ("village", "population district province census municipality rural families county commune people"),
+    ("animal", "species moth family snail fish habitat genus wingspan beetle found"),
+    ("plant", "flowers leaves genus species shrub native tree orchid endemic grows"),
+    ("album", "released tracks label studio songs chart records producer band single"),
+    ("film", "directed starring drama comedy screenplay cast movie actors premiere produced"),
+    ("novel", "book author published journal magazine stories edition writer fiction pages"),
+)
+_COMMON, _PLACES, _SYLLABLES = (
+    words.split()
+    for words in (
+        "the of a in and was is it by from with for its first known as at on which part",
+        "Arvenia Belmora Castrel Dunholt Elsbury Fenwick Galdor Harven Ilmen Jorvik Kessel Lorne",
+        "ka lo mi ren tas vel dor an shi bu ger el no pra qui sol",
+    )
+)
+
+
+def entries(per_subject: int, seed: int) -> list[tuple[int, str, str]]:
+    """Entries (class from 1, title, paragraph), as many of each subject, in random order."""
+    rng = np.random.default_rng(seed)
+    made = [
+        (number, *_entry(rng, kind, words.split()))
+        for number, (kind, words) in enumerate(_SUBJECTS, start=1)
+        for _ in range(per_subject)
+    ]
+    return [made[index] for index in rng.permutation(len(made))]
+
+
+def _entry(rng: np.random.Generator, kind: str, words: list[str]) -> tuple[str, str]:
+    name = "".join(rng.choice(_SYLLABLES, rng.integers(2, 5))).capitalize()
+    # Half the titles say what they are about, as in the encyclopedia.
+    title = f"{name} {kind}" if rng.random() < 0.5 else f"{name} {rng.choice(_PLACES)}"
+    sentences = [f"{name} is a {kind} in {rng.choice(_PLACES)}." if rng.random() < 0.5 else f"{name} it is called."]
+    for _ in range(rng.integers(2, 6)):
+        told = rng.choice(words, rng.integers(1, 4)).tolist() + rng.choice(_COMMON, rng.integers(4, 12)).tolist()
+        # A word of another subject now and then, or it would be too easy.
+        if rng.random() < 0.5:
+            told += rng.choice(_SUBJECTS[rng.integers(len(_SUBJECTS))][1].split(), 1).tolist()
+        sentences.append(" ".join(rng.permutation(told)).capitalize() + ".")
+    return title, " ".join(sentences)
