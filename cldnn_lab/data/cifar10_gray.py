@@ -32,9 +32,7 @@ def load(config: Cifar10GrayConfig, data_root: Path) -> Dataset:
     found = find([place] if place else folders(data_root, FOLDERS), ["Train", "Test"])
     limits = ((config.per_class, "per_class"), (config.test_per_class, "test_per_class"))
     if found:
-        train, test = (
-            _tree(folder, chosen, limit, key) for folder, (limit, key) in zip(found, limits, strict=True)
-        )
+        train, test = (_tree(folder, chosen, limit, key) for folder, (limit, key) in zip(found, limits, strict=True))
         return Dataset(config.name, "multiclass", train, test, test, kept, f"pictures in {found[0].parent}")
     in_colour = cifar10.read(config.path, data_root, None, None)
     train, test = (

@@ -5,7 +5,7 @@ Entries are put together from word lists: enough to try a text model on, and not
 
 from __future__ import annotations
 
-import numpy as np
+from random import Random
 
 # For each of the fourteen subjects: what it is called, and words that go with it.
 _SUBJECTS = (
@@ -36,24 +36,27 @@ _COMMON, _PLACES, _SYLLABLES = (
 
 def entries(per_subject: int, seed: int) -> list[tuple[int, str, str]]:
     """Entries (class from 1, title, paragraph), as many of each subject, in random order."""
-    rng = np.random.default_rng(seed)
+    rng = Random(seed)
     made = [
         (number, *_entry(rng, kind, words.split()))
         for number, (kind, words) in enumerate(_SUBJECTS, start=1)
         for _ in range(per_subject)
     ]
-    return [made[index] for index in rng.permutation(len(made))]
+    rng.shuffle(made)
+    return made
 
 
-def _entry(rng: np.random.Generator, kind: str, words: list[str]) -> tuple[str, str]:
-    name = "".join(rng.choice(_SYLLABLES, rng.integers(2, 5))).capitalize()
+def _entry(rng: Random, kind: str, words: list[str]) -> tuple[str, str]:
+    name = "".join(rng.choices(_SYLLABLES, k=rng.randint(2, 4))).capitalize()
+    place = rng.choice(_PLACES)
     # Half the titles say what they are about, as in the encyclopedia.
-    title = f"{name} {kind}" if rng.random() < 0.5 else f"{name} {rng.choice(_PLACES)}"
-    sentences = [f"{name} is a {kind} in {rng.choice(_PLACES)}." if rng.random() < 0.5 else f"{name} it is called."]
-    for _ in range(rng.integers(2, 6)):
-        told = rng.choice(words, rng.integers(1, 4)).tolist() + rng.choice(_COMMON, rng.integers(4, 12)).tolist()
+    title = f"{name} {kind}" if rng.random() < 0.5 else f"{name} {place}"
+    sentences = [f"{name} is a {kind} in {place}." if rng.random() < 0.5 else f"{name} is in {place}."]
+    for _ in range(rng.randint(2, 5)):
+        told = rng.choices(words, k=rng.randint(1, 3)) + rng.choices(_COMMON, k=rng.randint(4, 11))
         # A word of another subject now and then, or it would be too easy.
         if rng.random() < 0.5:
-            told += rng.choice(_SUBJECTS[rng.integers(len(_SUBJECTS))][1].split(), 1).tolist()
-        sentences.append(" ".join(rng.permutation(told)).capitalize() + ".")
+            told.append(rng.choice(rng.choice(_SUBJECTS)[1].split()))
+        rng.shuffle(told)
+        sentences.append(" ".join(told).capitalize() + ".")
     return title, " ".join(sentences)

@@ -140,9 +140,7 @@ def _generated(config: RadioMLConfig) -> Dataset:
         f"seed {config.generator_seed}, {'true SNR' if config.true_snr else 'noise as in the recipe'}"
     )
     train, test = _assembled(config, cells, origin)
-    return Dataset(
-        config.name, "multiclass", train, test, test, tuple(kept), origin, synthetic=True, time_axis=1
-    )
+    return Dataset(config.name, "multiclass", train, test, test, tuple(kept), origin, synthetic=True, time_axis=1)
 
 
 def _from_pickle(config: RadioMLConfig, path: Path) -> Dataset:

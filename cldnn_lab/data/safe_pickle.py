@@ -100,7 +100,8 @@ def load_archive(path: Path) -> dict[str, np.ndarray]:
         for member in archive.namelist():
             if member.endswith(".npy"):
                 arrays[member[: -len(".npy")]] = _guarded(
-                    path, lambda _, member=member: read_array(io.BytesIO(archive.read(member)))  # type: ignore[misc]
+                    path,
+                    lambda _, member=member: read_array(io.BytesIO(archive.read(member))),  # type: ignore[misc]
                 )
     return arrays
 
