@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from cldnn_lab.models import layers as own
+
 
 def dense_stack(
     widths: int | Sequence[int],
@@ -65,7 +67,7 @@ def recurrent(
         bidirectional: whether a second layer reads the sequence backwards, the two outputs side by side.
         name: the layers are called ``<name>1``, ``<name>2`` and so on.
     """
-    make = {"SimpleRNN": keras.layers.SimpleRNN, "GRU": keras.layers.GRU, "LSTM": keras.layers.LSTM}[cell]
+    make = getattr(own, f"Stateful{cell}") if stateful else getattr(keras.layers, cell)
     layers: list[keras.layers.Layer] = []
     for number in range(1, num_layers + 1):
         layer = make(

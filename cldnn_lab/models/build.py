@@ -59,9 +59,7 @@ def build(
         raise Mistake("A model that keeps its state needs a fixed batch: give batch_size.")
     _check_input(config, input_shape, vocabulary, data_name)
 
-    entry = keras.Input(
-        shape=input_shape, batch_size=batch_size, dtype="int32" if vocabulary else None, name="input"
-    )
+    entry = keras.Input(shape=input_shape, batch_size=batch_size, dtype="int32" if vocabulary else None, name="input")
     stack = _layers_of(config["layers"])
     try:
         network = keras.Sequential([entry, *(layer for _, layer in stack)], name=config.get("name", "model"))
@@ -129,9 +127,9 @@ def _resolved(
     if stateful:
         if "stateful" not in node:
             raise Mistake(
-                "This model has no knob model.stateful, which truncated back-propagation through time needs to "
-                "keep the state between windows: use model=pulse_rnn, or write stateful: ${model.stateful} in "
-                "your recurrent layers."
+                "This model has no knob model.stateful, which truncated back-propagation through time needs "
+                "to keep the state between windows: use model=pulse_rnn, or write stateful: ${model.stateful} "
+                "in your recurrent layers."
             )
         node["stateful"] = True
     try:
@@ -162,9 +160,7 @@ def _check_input(
         ("tokens", "sequence"): "; use a model such as model=rnn",
         ("sequence", "tokens"): "; use a model that embeds ids, such as model=word_rnn",
     }.get((kinds[0], given), "")
-    raise Mistake(
-        f"The model reads {reads}, but {data_name} gives {_READS[given]} of shape {input_shape}{hint}."
-    )
+    raise Mistake(f"The model reads {reads}, but {data_name} gives {_READS[given]} of shape {input_shape}{hint}.")
 
 
 def _layers_of(nodes: Sequence[Mapping[str, Any]]) -> list[tuple[int, keras.layers.Layer]]:
@@ -220,9 +216,7 @@ def _check_output(network: keras.Model, config: Mapping[str, Any], outputs: int,
         )
     if outputs == 1 and config["layers"][-1].get("activation") == "softmax":
         key = "model.output_activation" if "output_activation" in config else "the last layer's activation"
-        raise Mistake(
-            f"{key}=softmax over a single output is always 1: set sigmoid for the binary task {data_name}."
-        )
+        raise Mistake(f"{key}=softmax over a single output is always 1: set sigmoid for the binary task {data_name}.")
 
 
 def _kernel_too_large(layer: keras.layers.Layer, shape: tuple[int | None, ...]) -> str | None:

@@ -18,6 +18,7 @@ _SIZES = {"kernel_size", "pool_size", "strides", "dilation_rate"}
 _COUNTS = {"filters", "units", "num_layers", "input_dim", "output_dim", "growth"}
 _WIDTHS = {"widths"}
 _ACTIVATIONS = {"activation", "recurrent_activation"}
+_ALIASES = ("normal", "one", "uniform", "zero")  # initializers that Keras takes and does not list
 _FUNCTIONS = {"deserialize", "get", "serialize"}  # beside the names, in Keras's modules
 
 
@@ -34,16 +35,14 @@ def check(model: Mapping[str, Any]) -> None:
     layers = model.get("layers")
     if not isinstance(layers, Sequence) or isinstance(layers, str) or not layers:
         raise Mistake(
-            "model.layers must be a list of at least one layer, such as "
-            "[{_target_: keras.layers.Dense, units: 10}]."
+            "model.layers must be a list of at least one layer, such as [{_target_: keras.layers.Dense, units: 10}]."
         )
     if "cell" in model:
         _check_cell(model["cell"], "model.cell")
     for index, layer in enumerate(layers):
         if not isinstance(layer, Mapping) or "_target_" not in layer:
             raise Mistake(
-                f"model.layers[{index}] must name its layer in _target_, such as keras.layers.Dense; "
-                f"got {layer!r}."
+                f"model.layers[{index}] must name its layer in _target_, such as keras.layers.Dense; got {layer!r}."
             )
     check_targets(layers, "model.layers")
     for place, node in walk(layers, "model.layers"):
@@ -78,9 +77,7 @@ def _check_input(model: Mapping[str, Any]) -> None:
     for key in ("outputs", "vocabulary"):
         value = model.get(key, _AUTO)
         if value != _AUTO and not _is_count(value):
-            raise Mistake(
-                f"model.{key} must be auto (taken from the data) or a positive integer; got {value!r}."
-            )
+            raise Mistake(f"model.{key} must be auto (taken from the data) or a positive integer; got {value!r}.")
 
 
 def _check_argument(model: Mapping[str, Any], place: str, key: str, value: Any) -> None:
@@ -116,10 +113,10 @@ def _check_name(model: Mapping[str, Any], place: str, key: str, value: Any, modu
     """A function of Keras given by name, or as a ``_target_``, which the walk through the config checks."""
     if isinstance(value, Mapping):
         return
-    known = [name for name in keras_names(module) if name.islower() and name not in _FUNCTIONS]
-    if not isinstance(value, str) or (known and value not in known):
+    known = [name for name in keras_names(module) if name not in _FUNCTIONS]
+    if not isinstance(value, str) or (known and value not in [*known, *_ALIASES]):
         where = _knob(model, value, key) or place
-        raise Mistake(f"{where}={value!r} is not {noun}; {nearest(value, known)}.")
+        raise Mistake(f"{where}={value!r} is not {noun}; {nearest(value, filter(str.islower, known))}.")
 
 
 def _check_cell(value: Any, where: str) -> None:
