@@ -34,9 +34,7 @@ def check_loss(loss: str, output_activation: str, task: Task | None = None) -> N
     if task == "regression" and loss in ("crossentropy", "binary_crossentropy"):
         raise Mistake(f"loss: {loss} compares class probabilities, but this task is a regression; {fits}.")
     if task == "regression" and output_activation == "softmax":
-        raise Mistake(
-            "model.output_activation: softmax makes class probabilities, but this task is a regression."
-        )
+        raise Mistake("model.output_activation: softmax makes class probabilities, but this task is a regression.")
     if task == "binary" and output_activation == "softmax":
         raise Mistake(
             "model.output_activation: softmax over the single output of a binary task is always 1; use sigmoid."

@@ -65,11 +65,7 @@ class Preflight(Callback):
             try:
                 checked(composed)
             except Mistake as mistake:
-                refuse(
-                    Mistake(
-                        f"in the run with {' '.join(job) or 'no overrides'}: {mistake} No run was started."
-                    )
-                )
+                refuse(Mistake(f"in the run with {' '.join(job) or 'no overrides'}: {mistake} No run was started."))
 
 
 def take_directory(wanted: str, *, ours: bool) -> str:
@@ -95,9 +91,7 @@ def take_directory(wanted: str, *, ours: bool) -> str:
             return name
         except FileExistsError as error:
             if ours or not path.is_dir():
-                raise Mistake(
-                    f"hydra.run.dir: {error.filename or name} is a file, not a directory."
-                ) from error
+                raise Mistake(f"hydra.run.dir: {error.filename or name} is a file, not a directory.") from error
             number += 1
             name = f"{wanted}-{number}"
         except OSError as error:

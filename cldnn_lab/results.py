@@ -14,7 +14,7 @@ from cldnn_lab.evaluation import Evaluation
 from cldnn_lab.models.build import parameters, summary_table
 from cldnn_lab.runs import Run
 from cldnn_lab.schema import Config
-from cldnn_lab.training.backend import device
+from cldnn_lab.training.backend import device, quiet
 from cldnn_lab.training.fit import Outcome
 from cldnn_lab.training.session import Session
 
@@ -110,9 +110,7 @@ def introduction(session: Session, precision: str) -> str:
 
 def write_before_training(run: Run, session: Session) -> None:
     """What is known before the first batch: the layer table and the environment."""
-    run.write(
-        runs.LAYERS, lambda path: path.write_text(summary_table(session.model) + "\n", encoding="utf-8")
-    )
+    run.write(runs.LAYERS, lambda path: path.write_text(summary_table(session.model) + "\n", encoding="utf-8"))
     run.write_json(
         runs.ENVIRONMENT,
         {
@@ -167,8 +165,10 @@ def write_evaluation(run: Run, evaluation: Evaluation, dataset: Dataset, *, titl
 
 def save_model(run: Run, model: keras.Model) -> None:
     """model.keras, whole or not at all."""
-    # Keras chooses the format by the suffix, so the file beside it keeps the suffix.
-    run.write(runs.MODEL, lambda path: model.save(path))
+    # Keras imports TensorFlow to save, whatever the backend. The file beside the name keeps its suffix, by which
+    # Keras knows the format.
+    with quiet():
+        run.write(runs.MODEL, lambda path: model.save(path))
 
 
 def table(metrics: dict[str, Any], folder: Path) -> str:

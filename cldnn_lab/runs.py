@@ -138,9 +138,7 @@ class Run:
         try:
             return keras.saving.load_model(path, safe_mode=True)
         except Exception as error:
-            raise Mistake(
-                f"{path} cannot be loaded as a Keras model: {str(error).splitlines()[0]}"
-            ) from error
+            raise Mistake(f"{path} cannot be loaded as a Keras model: {str(error).splitlines()[0]}") from error
 
 
 def open(folder: str | os.PathLike[str]) -> Run:

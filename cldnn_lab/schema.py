@@ -6,21 +6,22 @@ wrong. Nothing heavy is imported here, so that a mistake is answered at once.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
+from cldnn_lab import diagnostics
 from cldnn_lab.data import Prefers
 from cldnn_lab.data.config import SOURCES, DataConfig
+from cldnn_lab.diagnostics import Options
 from cldnn_lab.errors import Mistake, nearest
 from cldnn_lab.losses import LOSSES, check_loss
 from cldnn_lab.models import spec
 from cldnn_lab.targets import check_targets
 from cldnn_lab.training import schedules
+from cldnn_lab.typed import resolved, typed
 
 BACKENDS = ("tensorflow", "jax", "torch")
 PRECISIONS = ("float32", "mixed_bfloat16", "auto")
@@ -74,6 +75,7 @@ class Config:
         model: the model's config node, still with its interpolations (``outputs: auto`` is filled in later).
         optimizer: constructor arguments of a Keras optimizer, with ``_target_``.
         schedule: of a Keras learning-rate schedule, with ``_target_``; None for a constant rate.
+        looks: the diagnostics to take, each with its options.
         choices: which option of each group was taken, such as ``{"model": "cldnn"}``.
     """
 
@@ -82,6 +84,7 @@ class Config:
     model: DictConfig
     optimizer: dict[str, Any]
     schedule: dict[str, Any] | None
+    looks: dict[str, Options]
     choices: dict[str, str]
 
     @property
@@ -110,21 +113,22 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
         if group not in config or (config[group] is None and group != "schedule"):
             raise Mistake(f"{group}: nothing chosen; choose one with {group}=<name> (--help lists them).")
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key not in groups])
-    settings = _typed(Settings, plain, "")
+    settings = typed(Settings, resolved(plain, "config"))
+    looks = diagnostics.choose(settings.diagnostics)
 
     source = config.data.get("source")
     if source not in SOURCES:
         raise Mistake(f"data.source: {source!r} is not a data source; {nearest(source, SOURCES)}.")
-    data = _typed(SOURCES[source], config.data, "data")
+    data = typed(SOURCES[source], resolved(config.data, "data"), "data")
     data.check()
 
-    model = _resolved(config.model, "model")
+    model = resolved(config.model, "model")
     spec.check(model)
-    optimizer = _resolved(config.optimizer, "optimizer")
-    schedule = _resolved(config.schedule, "schedule") if config.schedule else None
+    optimizer = resolved(config.optimizer, "optimizer")
+    schedule = resolved(config.schedule, "schedule") if config.schedule else None
     check_optimizer(optimizer, schedule)
     check_loss(settings.loss, str(model.get("output_activation", "linear")))
-    return Config(settings, data, config.model, optimizer, schedule, dict(choices or {}))
+    return Config(settings, data, config.model, optimizer, schedule, looks, dict(choices or {}))
 
 
 def check_optimizer(optimizer: Mapping[str, Any], schedule: Mapping[str, Any] | None) -> None:
@@ -146,62 +150,3 @@ def check_optimizer(optimizer: Mapping[str, Any], schedule: Mapping[str, Any] | 
             raise Mistake(f"optimizer.{key}: {value!r} must be above 0, or null for no clipping.")
     if schedule is not None:
         schedules.check(schedule)
-
-
-T = TypeVar("T")
-
-
-def _typed(cls: type[T], node: DictConfig, where: str) -> T:
-    """``node`` as an instance of the dataclass ``cls``, unknown keys, types and ranges checked."""
-    prefix = f"{where}." if where else ""
-    try:
-        value = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), _plain(node, where)))
-    except (ConfigKeyError, ConfigAttributeError) as error:
-        known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
-        raise Mistake(f"{prefix}{error.key}: unknown key; {nearest(error.key, known)}.") from error
-    except ValidationError as error:
-        raise Mistake(f"{prefix}{error.full_key}: {_first_line(error)}.") from error
-    except OmegaConfBaseException as error:
-        raise Mistake(f"{where or 'config'}: {_first_line(error)}.") from error
-    assert isinstance(value, cls)
-    _check_ranges(value, prefix)
-    return value
-
-
-def _check_ranges(value: Any, prefix: str) -> None:
-    for item in dataclasses.fields(value):
-        given, limits = getattr(value, item.name), item.metadata
-        if given is None or not limits:
-            continue
-        where = f"{prefix}{item.name}"
-        if "choices" in limits and given not in limits["choices"]:
-            raise Mistake(f"{where}: {given!r} is not a choice; {nearest(given, limits['choices'])}.")
-        for bound, fails, words in (
-            ("min", lambda v, b: not v >= b, "at least"),
-            ("max", lambda v, b: not v <= b, "at most"),
-            ("above", lambda v, b: not v > b, "above"),
-            ("below", lambda v, b: not v < b, "below"),
-        ):
-            if bound in limits and isinstance(given, (int, float)) and fails(given, limits[bound]):
-                unit = f" {limits['unit']}" if "unit" in limits else ""
-                raise Mistake(f"{where}: {given} must be {words} {limits[bound]}{unit}.")
-
-
-def _plain(node: DictConfig, where: str) -> Any:
-    return OmegaConf.create(_resolved(node, where or "config"))
-
-
-def _resolved(node: DictConfig, where: str) -> dict[str, Any]:
-    """``node`` as a plain dict with its ``${...}`` followed."""
-    try:
-        plain = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
-    except OmegaConfBaseException as error:
-        place = error.full_key or where
-        raise Mistake(f"{place}: {_first_line(error)}.") from error
-    if not isinstance(plain, dict):
-        raise Mistake(f"{where}: must be a mapping of keys to values, not {type(plain).__name__}.")
-    return {str(key): value for key, value in plain.items()}
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")

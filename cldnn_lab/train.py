@@ -45,7 +45,7 @@ def train(config: Config, run: Run) -> None:
     """
     started = time.perf_counter()
     settings = config.settings
-    from cldnn_lab import data
+    from cldnn_lab import data, diagnostics
     from cldnn_lab.training import backend
 
     precision = backend.start(settings.backend, settings.precision, settings.seed, config.model)
@@ -60,9 +60,10 @@ def train(config: Config, run: Run) -> None:
     results.write_before_training(run, session)
     log.info("%s", results.introduction(session, precision))
 
-    outcome = session.fit(callbacks(settings, run.folder))
-
     title = f"{config.choices.get('model', 'model')} on {dataset.name}"
+    watchers = diagnostics.watchers(config.looks, dataset, run.folder, title=title)
+    outcome = session.fit([*callbacks(settings, run.folder), *watchers])
+
     results.write_history(run, outcome, dataset, title=title, x="step" if settings.steps else "epoch")
     results.save_model(run, session.model)
     test, evaluated = {}, None
@@ -70,13 +71,14 @@ def train(config: Config, run: Run) -> None:
         evaluated = evaluation.evaluate(
             dataset, session.predict(dataset.test), dataset.test, threshold=settings.threshold
         )
-        test = (
-            outcome.last_validation if dataset.validation is dataset.test else session.measure(dataset.test)
-        )
+        test = outcome.last_validation if dataset.validation is dataset.test else session.measure(dataset.test)
         results.write_evaluation(run, evaluated, dataset, title=title)
     seconds = time.perf_counter() - started
     metrics = results.collect(config, session, outcome, precision, test, evaluated, seconds)
     results.write_metrics(run, metrics)
+    if outcome.status == "completed":
+        looks = {name: options for name, options in config.looks.items() if not watchers or name != "active_units"}
+        diagnostics.take(looks, session.model, dataset, run.folder, title=title)
     log.info("%s", results.table(metrics, run.folder))
     if outcome.status == "interrupted":
         raise KeyboardInterrupt

@@ -25,9 +25,8 @@ def load(backend: str) -> Any:
         Mistake: where the backend is not installed.
     """
     os.environ["KERAS_BACKEND"] = backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with _quiet():
+        with quiet():
             import keras
     except ModuleNotFoundError as error:
         extra = "" if backend == "tensorflow" else f" (pip install 'cldnn-lab[{backend}]')"
@@ -36,7 +35,7 @@ def load(backend: str) -> Any:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep TensorFlow's start-up chatter, which its C++ side writes past Python and which says nothing that a
     user can act on, from standard error. Python's own exceptions come through."""
     try:
@@ -70,7 +69,8 @@ def start(backend: str, precision: str, seed: int, model: Mapping[str, Any]) -> 
     keras.backend.clear_session(free_memory=True)
     chosen = policy.precision(precision, model, device())
     keras.config.set_dtype_policy(chosen)
-    keras.utils.set_random_seed(seed)
+    with quiet():  # seeding imports TensorFlow, whatever the backend
+        keras.utils.set_random_seed(seed)
     return chosen
 
 

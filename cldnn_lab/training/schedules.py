@@ -25,24 +25,21 @@ def check(schedule: Mapping[str, Any]) -> None:
         value = schedule.get(key, 0)
         if value != "auto" and not (_is_number(value) and value >= 0):
             raise Mistake(
-                f"schedule.{key} must be a number of batches, a fraction of the run below 1, or auto; "
-                f"got {value!r}."
+                f"schedule.{key} must be a number of batches, a fraction of the run below 1, or auto; got {value!r}."
             )
     boundaries = schedule.get("boundaries")
     if boundaries is None:
         return
     if not boundaries or not all(_is_number(place) and place > 0 for place in boundaries):
         raise Mistake(
-            "schedule.boundaries must be numbers of batches, or fractions of the run below 1; "
-            f"got {boundaries!r}."
+            f"schedule.boundaries must be numbers of batches, or fractions of the run below 1; got {boundaries!r}."
         )
     if list(boundaries) != sorted(boundaries):
         raise Mistake(f"schedule.boundaries must rise; got {boundaries!r}.")
     levels = schedule.get("factors", schedule.get("values")) or []
     if len(levels) != len(boundaries) + 1:
         raise Mistake(
-            "schedule.factors needs one entry more than schedule.boundaries: "
-            f"{len(boundaries) + 1}, got {len(levels)}."
+            f"schedule.factors needs one entry more than schedule.boundaries: {len(boundaries) + 1}, got {len(levels)}."
         )
 
 
