@@ -48,7 +48,8 @@ def share(strata: np.ndarray | None, count: int, fraction: float, seed: int) -> 
     """
     rng = np.random.default_rng(seed)
     labels = np.zeros(count, np.int32) if strata is None else strata
-    stay, out = [], []
+    # Of nothing, nothing is held out; that there is nothing is said elsewhere.
+    stay, out = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
     seen = given = 0
     for label in np.unique(labels):
         index = rng.permutation(np.flatnonzero(labels == label))
