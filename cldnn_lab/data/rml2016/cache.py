@@ -90,7 +90,7 @@ def _read(path: Path, parameters: dict) -> np.ndarray | None:
             if json.loads(str(file["parameters"])) != parameters:
                 raise ValueError("made with other parameters")
             x = file["x"]  # the zip's checksum is verified on the way
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         _log.warning("%s can't be used (%s); its vectors are generated again", path, error)

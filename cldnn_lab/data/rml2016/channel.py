@@ -62,7 +62,7 @@ def random_walk(rng: np.random.Generator, start: np.ndarray, length: int, step: 
         now = np.clip(now + np.sqrt(gap) * leap, -limit, limit)
         steps = rng.standard_normal((captures, length), dtype=np.float32) * np.float32(step)
         walk = now[:, None] + np.cumsum(steps, axis=-1, dtype=np.float64)
-        for row in np.flatnonzero(np.abs(walk).max(axis=-1) > limit):
+        for row in np.flatnonzero(np.maximum(walk.max(axis=-1), -walk.min(axis=-1)) > limit):
             walk[row] = _clipped_walk(float(now[row]), steps[row], limit)
         drift.frequency[:, window] = walk
         drift.cycles[:, window] = (total[:, None] + np.cumsum(walk, axis=-1)) / SAMPLE_RATE
@@ -139,9 +139,7 @@ class Fading:
     k: float
 
     @classmethod
-    def draw(
-        cls, rng: np.random.Generator, captures: int, doppler: float = DOPPLER, k: float = RICIAN_K
-    ) -> Fading:
+    def draw(cls, rng: np.random.Generator, captures: int, doppler: float = DOPPLER, k: float = RICIAN_K) -> Fading:
         """One channel a capture; ``doppler`` in Hz, ``k`` the line of sight's power over the scattered."""
         paths = len(PATH_DELAYS)
         theta = rng.uniform(-np.pi, np.pi, (captures, paths, 1))

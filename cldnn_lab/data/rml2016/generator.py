@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cldnn_lab.data.rml2016 import channel
-from cldnn_lab.data.rml2016.modulators import TRANSMITTERS, recording
+from cldnn_lab.data.rml2016.modulators import TRANSMITTERS, prepare
 from cldnn_lab.data.rml2016.signals import BEFORE
 from cldnn_lab.errors import Mistake, nearest
 
@@ -66,7 +66,7 @@ def generate(
     """
     check(modulations, snrs, vectors, length=length, seed=seed)
     x = np.empty((len(modulations) * len(snrs) * vectors, 2, length), np.float32)
-    recording(seed)  # once, before the threads would each make their own
+    prepare(modulations, seed)
     per_block = _CAPTURES_PER_BLOCK * VECTORS_PER_CHANNEL
     jobs = []
     for cell, (name, snr) in enumerate((name, snr) for name in modulations for snr in snrs):
@@ -120,9 +120,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _fill(
-    out: np.ndarray, rng: np.random.Generator, name: str, snr: float, seed: int, true_snr: bool
-) -> None:
+def _fill(out: np.ndarray, rng: np.random.Generator, name: str, snr: float, seed: int, true_snr: bool) -> None:
     """Draw captures of one modulation at one SNR; cut the vectors ``out`` (vectors, 2, length) from them."""
     vectors, _, length = out.shape
     captures = -(-vectors // VECTORS_PER_CHANNEL)
@@ -145,9 +143,7 @@ def vector_starts(rng: np.random.Generator, captures: int, length: int) -> np.nd
     return slot * np.arange(VECTORS_PER_CHANNEL) + within
 
 
-def transmit_and_fade(
-    rng: np.random.Generator, name: str, start: np.ndarray, length: int, seed: int
-) -> np.ndarray:
+def transmit_and_fade(rng: np.random.Generator, name: str, start: np.ndarray, length: int, seed: int) -> np.ndarray:
     """What arrives at the receiver, before noise: complex64, (captures, windows, length)."""
     began, needed = start - channel.HISTORY, length + channel.HISTORY
     clock = channel.random_walk(rng, began, needed, channel.SRO_STEP, channel.SRO_LIMIT)

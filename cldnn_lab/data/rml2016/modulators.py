@@ -11,7 +11,7 @@ bandwidth 0.35; GFSK of sensitivity 0.1 and BT 0.35; CPFSK of index 0.5; WBFM an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -95,12 +95,15 @@ def _shape(symbols: np.ndarray, pulse: np.ndarray) -> np.ndarray:
 
     The symbols go round in a ring, so that no sample lacks the tails of its neighbours.
     """
-    half = len(pulse) // 2
-    around = -(-half // SAMPLES_PER_SYMBOL)
+    around = -(-len(pulse) // (2 * SAMPLES_PER_SYMBOL))
+    before = around * SAMPLES_PER_SYMBOL - len(pulse) // 2
+    whole = np.zeros((2 * around + 1) * SAMPLES_PER_SYMBOL, symbols.dtype)
+    whole[before : before + len(pulse)] = pulse
     ring = np.take(symbols, np.arange(-around, len(symbols) + around), mode="wrap")
-    first = half + around * SAMPLES_PER_SYMBOL
-    shaped = upfirdn(pulse, ring, up=SAMPLES_PER_SYMBOL)
-    return shaped[first : first + len(symbols) * SAMPLES_PER_SYMBOL]
+    out = np.empty((len(symbols), SAMPLES_PER_SYMBOL), symbols.dtype)
+    for late in range(SAMPLES_PER_SYMBOL):  # each sample of a symbol has taps of its own: a polyphase filter
+        out[:, late] = np.convolve(ring, whole[late::SAMPLES_PER_SYMBOL], mode="valid")
+    return out.ravel()
 
 
 def _windows(transmission: np.ndarray, start: np.ndarray, length: int) -> np.ndarray:
@@ -155,6 +158,16 @@ def _sidebands(seed: int) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _fm_phase(seed: int) -> np.ndarray:
     return wbfm_phase(recording(seed))
+
+
+_MATERIAL = {"AM-DSB": recording, "AM-SSB": _sidebands, "WBFM": _fm_phase}
+
+
+def prepare(names: Iterable[str], seed: int) -> None:
+    """Make what these transmitters share and keep, before threads would each make their own."""
+    for name in names:
+        if name in _MATERIAL:
+            _MATERIAL[name](seed)
 
 
 def _somewhere(rng: np.random.Generator, start: np.ndarray, span: int, samples: int) -> np.ndarray:

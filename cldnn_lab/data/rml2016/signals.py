@@ -57,8 +57,15 @@ def interpolate(x: np.ndarray, position: np.ndarray) -> np.ndarray:
     first = whole.astype(np.intp) - BEFORE
     if x.ndim == 2:
         first += (np.arange(len(x)) * x.shape[1])[:, None]
+    if first.min() < 0 or first.max() + TAPS > x.size:
+        raise IndexError("positions reach beyond the samples")
     flat = x.reshape(-1)
-    out = flat[first] * _TABLE[0][phase]
-    for tap in range(1, TAPS):
-        out += flat[first + tap] * _TABLE[tap][phase]
+    out = np.zeros(first.shape, x.dtype)
+    near, weight = np.empty_like(out), np.empty(first.shape, np.float32)
+    for taps in _TABLE:  # "clip" spares a check that was made above
+        np.take(flat, first, out=near, mode="clip")
+        np.take(taps, phase, out=weight, mode="clip")
+        near *= weight
+        out += near
+        first += 1
     return out
