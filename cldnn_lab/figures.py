@@ -236,7 +236,10 @@ def mosaic(tiles: np.ndarray, columns: int | None = None) -> np.ndarray:
     """
     count, height, width = tiles.shape
     if columns is None:
-        columns = int(np.clip(round(np.sqrt(3 * count * (height + 1) / (width + 1))), 1, count))
+        ideal = float(np.clip(np.sqrt(3 * count * (height + 1) / (width + 1)), 1, count))
+        # A number that fills every row is worth a somewhat other shape.
+        even = [n for n in range(1, count + 1) if count % n == 0 and ideal / 1.5 <= n <= 1.5 * ideal]
+        columns = min(even, key=lambda n: abs(n - ideal), default=round(ideal))
     rows = -(-count // columns)
     whole = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), np.nan)
     for index, tile in enumerate(tiles):
@@ -427,6 +430,7 @@ def hidden_traces(
         _series(figure, grid[row], states, _shorten(name, 20), "unit")
         row += 1
     grid[-1].set_xlabel("time step")
+    grid[-1].set_xlim(-0.5, len(sequence) - 0.5)
     figure.suptitle(textwrap.fill(title, 95), fontsize=11)
     return _save(figure, path, origin)
 
@@ -514,7 +518,8 @@ def projections(
     """Activations projected back to the input (left) beside the inputs that caused them (right).
 
     Args:
-        rows: a caption, the projections and the inputs, each (height, width, channels), of every map.
+        rows: a caption, the projections and the inputs, each (height, width, channels), of every map; signals
+            of fewer than 4 rows are drawn as lines.
     """
     number = max(len(images) for _, images, _ in rows)
     figure = Figure(figsize=(max(0.9 * 2 * number + 1.6, 5.5), 0.95 * len(rows) + 1.2), layout="constrained")
@@ -527,6 +532,12 @@ def projections(
             for spine in axes.spines.values():
                 spine.set_visible(False)
         for index, (shape, cause) in enumerate(zip(projected, inputs, strict=True)):
+            if len(shape) < 4:
+                # A signal of two rows is read as lines, not as a picture of two pixels' height.
+                for axes, rows_ in ((line[index], shape), (line[number + 1 + index], cause)):
+                    for row, values in enumerate(rows_):
+                        axes.plot(values[:, 0], color=COLOURS[row], linestyle=DASHES[row], linewidth=0.9)
+                continue
             reach = float(np.abs(shape).max()) or 1.0
             if shape.shape[-1] == 3:
                 line[index].imshow(np.clip(0.5 + shape / (2 * reach), 0, 1), interpolation="nearest")

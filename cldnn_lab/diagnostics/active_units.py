@@ -59,7 +59,12 @@ class Watcher(keras.callbacks.Callback):
         self.epoch = 0
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Refuse a network without ReLU units before anything is trained."""
+        """Refuse a network that cannot be counted before anything is trained."""
+        if self.model.inputs[0].shape[0] is not None:
+            raise Mistake(
+                "diagnostics=active_units: a network trained in windows of a fixed batch cannot be watched; count "
+                "in the trained one with python -m cldnn_lab.inspect RUN diagnostics=active_units."
+            )
         _relu_outputs(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -70,5 +70,5 @@ def _tiles(layer: keras.layers.Layer, dataset: Dataset) -> tuple[np.ndarray, str
         if len(shape) == 3 and shape[-1] in (1, 3) and len(kernel) == np.prod(shape):
             tiles = kernel.T.reshape(-1, *shape)
             return (tiles[..., 0] if shape[-1] == 1 else tiles), "units"
-        return kernel[None], "the matrix, an input a row and a unit a column"
+        return kernel[None], "its matrix, an input a row"
     raise Mistake(f"diagnostics=filters: weights of shape {kernel.shape} ({layer.name}) cannot be shown as pictures.")

@@ -69,6 +69,7 @@ def _every_step(layer: keras.layers.Layer) -> Any:
     inside = [config[key]["config"] for key in ("layer", "backward_layer") if config.get(key)]
     for part in inside or [config]:
         part["return_sequences"] = True
+    config["name"] = f"{layer.name}_every_step"
     twin = type(layer).from_config(config)
     output = twin(layer.input)
     twin.set_weights(layer.get_weights())

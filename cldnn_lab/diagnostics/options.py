@@ -185,13 +185,18 @@ def _options(name: Any, given: Any) -> Options:
     kind, where = OPTIONS[name], f"diagnostics.{name}"
     if given is not None and not isinstance(given, Mapping):
         raise Mistake(f"{where}: {given!r} must be options such as {{{_example(kind)}}}.")
+    several = {item.name for item in dataclasses.fields(kind) if str(item.type).startswith("list")}
+    given = {
+        key: [value] if key in several and not isinstance(value, list) else value
+        for key, value in (given or {}).items()
+    }
     try:
-        options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), dict(given or {})))
+        options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), given))
     except (ConfigKeyError, ConfigAttributeError) as error:
         known = [item.name for item in dataclasses.fields(kind)]
         raise Mistake(f"{where}.{error.key}: unknown option; {nearest(error.key, known)}.") from error
     except OmegaConfBaseException as error:
-        raise Mistake(f"{where}.{error.full_key}: {str(error).splitlines()[0]}.") from error
+        raise Mistake(f"{where}.{error.full_key}: {str(error).splitlines()[0].rstrip('.')}.") from error
     assert isinstance(options, Options)
     for item in dataclasses.fields(options):
         _check(f"{where}.{item.name}", getattr(options, item.name), item.metadata)

@@ -1,0 +1,522 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+from keras import layers
+from omegaconf import OmegaConf
+from PIL import Image
+
+from cldnn_lab import figures, inspect, runs
+from cldnn_lab.data.dataset import Dataset, Split
+from cldnn_lab.diagnostics import OPTIONS, choose, take, watchers
+from cldnn_lab.diagnostics.deconvnet import transposed_convolution, unpool
+from cldnn_lab.diagnostics.options import FeatureMaps
+from cldnn_lab.errors import Mistake
+
+CONFIGS = Path(__file__).parent.parent / "conf"
+
+
+def dataset_of(
+    x: np.ndarray, y: np.ndarray | None = None, task: str = "multiclass", classes: int = 3, **more: Any
+) -> Dataset:
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, classes, len(x)).astype(np.int32) if y is None else y
+    split = Split(x.astype(more.pop("dtype", np.float32)), target)
+    names = () if task == "regression" else tuple(f"class {i}" for i in range(classes))
+    return Dataset("made", task, split, split, split, names, "made by the test", synthetic=True, **more)  # type: ignore[arg-type]
+
+
+def images(count: int = 20, channels: int = 1) -> Dataset:
+    return dataset_of(np.random.default_rng(1).random((count, 8, 8, channels)))
+
+
+def network(*stack: keras.layers.Layer, shape: tuple[int, ...] = (8, 8, 1)) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    return keras.Sequential([keras.Input(shape), *stack], name="net")
+
+
+def small_cnn() -> keras.Model:
+    return network(
+        layers.Conv2D(4, 3, activation="relu", name="conv1"),
+        layers.MaxPooling2D(2, name="pool1"),
+        layers.Conv2D(5, 2, activation="relu", name="conv2"),
+        layers.Dropout(0.5),
+        layers.Flatten(),
+        layers.Dense(3, activation="softmax", name="output"),
+    )
+
+
+def look(name: str, model: Any, dataset: Any, folder: Path, **options: Any) -> list[Path]:
+    return take(choose({name: options}), model, dataset, folder, title="net on made")
+
+
+def is_picture(path: Path) -> bool:
+    with Image.open(path) as picture:
+        return bool(np.asarray(picture.convert("L")).std() > 3)
+
+
+# ---------------------------------------------------------------------------------------------- choosing
+
+
+@pytest.mark.parametrize("value", ["filters,deconvnet", ["filters", "deconvnet"], {"filters": None, "deconvnet": {}}])
+def test_looks_are_named_in_several_ways(value: Any) -> None:
+    assert list(choose(value)) == ["filters", "deconvnet"]
+    assert choose(OmegaConf.create({"d": value}).d).keys() == choose(value).keys()
+
+
+def test_nothing_asked_is_nothing_taken() -> None:
+    assert choose(None) == {} == choose([])
+
+
+def test_options_are_typed_and_one_value_stands_for_a_list() -> None:
+    options = choose({"feature_maps": {"images": 3, "stage": "after"}})["feature_maps"]
+    assert options == FeatureMaps(images=[3], stage="after")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("filtres", "did you mean filters"),
+        (3, "not a name"),
+        ({"filters": 3}, "must be options"),
+        ({"feature_maps": {"imags": [1]}}, "feature_maps.imags: unknown option; did you mean images"),
+        ({"feature_maps": {"images": [-1]}}, "at least 0"),
+        ({"feature_maps": {"images": ["a"]}}, "could not be converted"),
+        ({"feature_maps": {"stage": "afterwards"}}, "did you mean after"),
+        ({"predictions": {"number": 1000}}, "at most 120"),
+        ({"predictions": {"threshold": 1.5}}, "between 0 and 1"),
+    ],
+)
+def test_wrong_choices_are_one_sentence(value: Any, words: str) -> None:
+    with pytest.raises(Mistake, match=words):
+        choose(value)
+
+
+def test_choosing_imports_nothing_heavy() -> None:
+    check = (
+        "import sys, cldnn_lab.inspect; from cldnn_lab.diagnostics import choose; choose('filters'); "
+        "sys.exit(bool({'numpy', 'keras', 'pandas', 'matplotlib', 'tensorflow'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+# ----------------------------------------------------------------------------------------------- filters
+
+
+@pytest.fixture
+def handed(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Any, ...]]:
+    """The values that each drawing function was given."""
+    kept: dict[str, tuple[Any, ...]] = {}
+    for name in ("filters", "stack", "hidden_traces", "projections"):
+        draw = getattr(figures, name)
+
+        def keep(*values: Any, _draw: Any = draw, _name: str = name, **more: Any) -> Path:
+            kept[_name] = values
+            return _draw(*values, **more)
+
+        monkeypatch.setattr(figures, name, keep)
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("stack", "shape", "tiles"),
+    [
+        ([layers.Conv2D(4, (3, 2))], (8, 8, 1), (4, 3, 2)),
+        ([layers.Conv2D(4, (3, 2))], (8, 8, 3), (4, 3, 2, 3)),
+        ([layers.Conv2D(4, (3, 2))], (8, 8, 5), (4, 3, 2)),
+        ([layers.Conv1D(6, 3)], (20, 2), (6, 2, 3)),
+        ([layers.Flatten(), layers.Dense(7)], (8, 8, 1), (7, 8, 8)),
+        ([layers.GRU(5)], (20, 2), (1, 2, 15)),
+    ],
+)
+def test_filters_are_the_first_layers_weights(
+    stack: list[Any], shape: tuple[int, ...], tiles: tuple[int, ...], tmp_path: Path, handed: dict[str, Any]
+) -> None:
+    model = network(*[type(layer).from_config(layer.get_config()) for layer in stack], shape=shape)
+    (path,) = look("filters", model, dataset_of(np.zeros((2, *shape))), tmp_path)
+    assert path == tmp_path / "filters.png" and is_picture(path)
+    assert handed["filters"][0].shape == tiles
+
+
+def test_filter_tiles_hold_the_weights_in_place(tmp_path: Path, handed: dict[str, Any]) -> None:
+    model = small_cnn()
+    look("filters", model, images(), tmp_path, layer="conv1", limit=3)
+    kernel = keras.ops.convert_to_numpy(model.get_layer("conv1").kernel)
+    assert handed["filters"][0] == pytest.approx(np.stack([kernel[..., 0, i] for i in range(3)]))
+
+
+def test_filters_of_a_network_without_weights_and_unknown_layers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="no layer of this network has a kernel"):
+        look("filters", network(layers.Flatten()), images(), tmp_path)
+    with pytest.raises(Mistake, match="no layer 'conv3'; did you mean conv"):
+        look("filters", small_cnn(), images(), tmp_path, layer="conv3")
+    with pytest.raises(Mistake, match=r"pool1 .* has no kernel"):
+        look("filters", small_cnn(), images(), tmp_path, layer="pool1")
+
+
+# ------------------------------------------------------------------------------------------ feature maps
+
+
+def test_feature_maps_are_what_the_layers_make_of_the_image(tmp_path: Path, handed: dict[str, Any]) -> None:
+    conv = layers.Conv2D(2, 1, use_bias=False)
+    model = network(conv, layers.MaxPooling2D(4), layers.Flatten(), layers.Dense(3))
+    conv.set_weights([np.array([2.0, -1.0]).reshape(1, 1, 1, 2)])
+    data = images()
+    (path,) = look("feature_maps", model, data, tmp_path, images=[4])
+    assert path.name == "feature_maps_4.png" and is_picture(path)
+    picture, convolved, pooled = handed["stack"][0]
+    x = data.test.x[4, ..., 0]
+    assert picture.maps[0] == pytest.approx(x)
+    assert convolved.maps == pytest.approx(np.stack([2 * x, -x]))
+    assert pooled.maps[0, 0, 1] == pytest.approx(2 * x[:4, 4:].max())
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"stage": "before"}, ["conv1", "conv2"]),
+        ({"stage": "after"}, ["pool1"]),
+        ({"stage": "both"}, ["conv1", "pool1", "conv2"]),
+        ({"layers": ["dropout"]}, ["dropout"]),
+    ],
+)
+def test_feature_maps_before_and_after_pooling(
+    options: dict[str, Any], names: list[str], tmp_path: Path, handed: dict[str, Any]
+) -> None:
+    model = network(
+        layers.Conv2D(4, 3, name="conv1"),
+        layers.MaxPooling2D(2, name="pool1"),
+        layers.Conv2D(5, 2, name="conv2"),
+        layers.Dropout(0.5, name="dropout"),
+    )
+    look("feature_maps", model, images(), tmp_path, images=0, limit=3, **options)
+    shown = handed["stack"][0][1:]
+    assert [layer.title.split()[0] for layer in shown] == names
+    assert all(len(layer.maps) == 3 and layer.note.startswith("first 3 of") for layer in shown)
+
+
+def test_feature_maps_of_signals_and_colour_images(tmp_path: Path) -> None:
+    signals = dataset_of(np.random.default_rng(0).normal(size=(3, 2, 32, 1)), time_axis=1)
+    one = network(layers.Conv2D(6, (1, 3)), layers.Conv2D(4, (2, 3)), shape=(2, 32, 1))
+    two = network(layers.Conv1D(6, 3), layers.MaxPooling1D(2), shape=(32, 2))
+    sequences = dataset_of(np.random.default_rng(0).normal(size=(3, 32, 2)))
+    three = network(layers.Conv2D(6, 3), shape=(8, 8, 3))
+    for model, data in ((one, signals), (two, sequences), (three, images(channels=3))):
+        assert all(is_picture(path) for path in look("feature_maps", model, data, tmp_path, images=2))
+
+
+def test_feature_maps_without_maps_or_images_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="no convolution or pooling layer"):
+        look("feature_maps", network(layers.Flatten(), layers.Dense(3)), images(), tmp_path)
+    with pytest.raises(Mistake, match="no example 20; the last of these 20 is 19"):
+        look("feature_maps", small_cnn(), images(), tmp_path, images=[0, 20])
+    with pytest.raises(Mistake, match="output has no maps"):
+        look("feature_maps", small_cnn(), images(), tmp_path, layers=["output"])
+
+
+# ---------------------------------------------------------------------------------------------- activity
+
+
+def test_activation_stats_are_those_of_all_outputs(tmp_path: Path) -> None:
+    model, data = small_cnn(), images(300)
+    table_path, picture = look("activation_stats", model, data, tmp_path, examples=290)
+    table = pd.read_csv(table_path).set_index("layer")
+    assert list(table.index) == ["conv1", "pool1", "conv2", "output"]
+    inner = keras.Model(model.inputs[0], model.get_layer("conv2").output)
+    values = keras.ops.convert_to_numpy(inner(data.test.x[:290], training=False))
+    row = table.loc["conv2"]
+    assert row["values"] == values.size
+    assert row["mean"] == pytest.approx(values.mean(), rel=1e-4)
+    assert row["standard_deviation"] == pytest.approx(values.std(), rel=1e-4)
+    assert row["variance"] == pytest.approx(values.var(), rel=1e-4)
+    assert row["zero_share"] == pytest.approx((values == 0).mean(), abs=1e-3)
+    assert (row["minimum"], row["maximum"]) == (0, pytest.approx(values.max(), rel=1e-4))
+    assert is_picture(picture)
+
+
+def relu_network() -> keras.Model:
+    return network(
+        layers.Flatten(),
+        layers.Dense(400, activation="relu", name="dropped"),
+        layers.Dropout(0.5),
+        layers.BatchNormalization(),
+        layers.Dense(30, activation="tanh"),
+        layers.Dense(50, activation="relu", name="kept"),
+        layers.Dense(3, activation="softmax"),
+    )
+
+
+def test_active_units_are_fewer_in_training_where_dropout_follows(tmp_path: Path) -> None:
+    model, data = relu_network(), images()
+    before = [keras.ops.convert_to_numpy(v) for v in model.variables]
+    table_path, picture = look("active_units", model, data, tmp_path, images=list(range(10)))
+    after = [keras.ops.convert_to_numpy(v) for v in model.variables]
+    assert all((a == b).all() for a, b in zip(before, after, strict=True))
+    table = pd.read_csv(table_path).set_index("layer")
+    assert list(table.index) == ["dropped", "kept"]
+    assert table.loc["dropped", "units"] == 400
+    inner = keras.Model(model.inputs[0], model.get_layer("dropped").output)
+    active = (keras.ops.convert_to_numpy(inner(data.test.x[:10])) > 0).sum(axis=1).mean()
+    assert table.loc["dropped", "test"] == pytest.approx(active)
+    assert table.loc["dropped", "training"] == pytest.approx(active / 2, rel=0.15)
+    assert is_picture(picture)
+
+
+def test_watching_counts_at_chosen_epochs_and_changes_nothing(tmp_path: Path) -> None:
+    data = images()
+    trained = []
+    for name, looks in (
+        ("unwatched", None),
+        ("chosen", {"active_units": {"images": [0, 1], "epochs": [2]}}),
+        ("usual", "active_units"),
+    ):
+        model = relu_network()
+        model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
+        hooks = watchers(choose(looks), data, tmp_path / name, title="net on made")
+        model.fit(data.train.x, data.train.y, epochs=4, batch_size=10, verbose=0, callbacks=hooks)
+        trained.append([keras.ops.convert_to_numpy(w) for w in model.weights])
+    assert all((a == b).all() and (a == c).all() for a, b, c in zip(*trained, strict=True))
+    for name, counted in (("chosen", [2, 4]), ("usual", [1, 2, 3, 4])):
+        table = pd.read_csv(tmp_path / name / "active_units.csv")
+        assert table["epoch"].unique().tolist() == counted
+        assert is_picture(tmp_path / name / "active_units.png")
+
+
+def test_active_units_need_a_relu(tmp_path: Path) -> None:
+    model = network(layers.Flatten(), layers.Dense(3, activation="tanh"))
+    with pytest.raises(Mistake, match="no layer of this network has a ReLU"):
+        look("active_units", model, images(), tmp_path)
+    model.compile("sgd", "mse")
+    hooks = watchers(choose("active_units"), images(), tmp_path, title="t")
+    with pytest.raises(Mistake, match="ReLU"):
+        model.fit(np.zeros((4, 8, 8, 1)), np.zeros((4, 3)), verbose=0, callbacks=hooks)
+
+
+# ----------------------------------------------------------------------------------------- hidden traces
+
+
+def test_hidden_traces_end_where_the_layer_does(tmp_path: Path, handed: dict[str, Any]) -> None:
+    model = network(
+        layers.LSTM(4, return_sequences=True, name="rnn1"),
+        layers.Bidirectional(layers.GRU(3), name="rnn2"),
+        layers.Dense(3, activation="softmax"),
+        shape=(12, 2),
+    )
+    data = dataset_of(np.random.default_rng(0).normal(size=(5, 12, 2)))
+    table_path, picture = look("hidden_traces", model, data, tmp_path, images=2)
+    sequence, target, prediction, hidden = handed["hidden_traces"][:4]
+    assert sequence == pytest.approx(data.test.x[2])
+    assert target is None and prediction is None
+    assert {name: states.shape for name, states in hidden.items()} == {"rnn1": (12, 4), "rnn2": (12, 6)}
+    inner = keras.Model(model.inputs[0], model.get_layer("rnn2").output)
+    last = keras.ops.convert_to_numpy(inner(data.test.x[2:3]))[0]
+    # The forward half ends at the last step, the backward half at the first.
+    assert hidden["rnn2"][-1, :3] == pytest.approx(last[:3], abs=1e-5)
+    assert hidden["rnn2"][0, 3:] == pytest.approx(last[3:], abs=1e-5)
+    table = pd.read_csv(table_path)
+    assert len(table) == 12 and "rnn2_5" in table
+    assert is_picture(picture)
+
+
+def test_hidden_traces_of_a_sequence_to_sequence_network(tmp_path: Path, handed: dict[str, Any]) -> None:
+    x = np.random.default_rng(0).normal(size=(4, 15, 1)).astype(np.float32)
+    data = dataset_of(x, y=x * 2, task="regression")
+    model = network(layers.SimpleRNN(5, return_sequences=True), layers.Dense(1), shape=(15, 1))
+    look("hidden_traces", model, data, tmp_path)
+    _, target, prediction, _ = handed["hidden_traces"][:4]
+    assert target == pytest.approx(2 * x[0])
+    assert prediction == pytest.approx(keras.ops.convert_to_numpy(model(x[:1]))[0], abs=1e-5)
+
+
+def test_hidden_traces_need_a_recurrent_layer(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="no recurrent layer"):
+        look("hidden_traces", small_cnn(), images(), tmp_path)
+
+
+# ------------------------------------------------------------------------------------------- predictions
+
+
+def test_predictions_rank_the_worst_first(tmp_path: Path) -> None:
+    model, data = small_cnn(), images(90)
+    table_path, picture = look("predictions", model, data, tmp_path, examples=80, number=7)
+    table = pd.read_csv(table_path)
+    outputs = keras.ops.convert_to_numpy(model(data.test.x[:80], training=False))
+    target = data.test.y[:80]
+    assert sorted(table["index"]) == list(range(80))
+    assert table["margin"].is_monotonic_increasing
+    assert table["correct"].is_monotonic_increasing  # every wrong one before every right one
+    assert table["correct"].mean() == pytest.approx((outputs.argmax(axis=1) == target).mean())
+    first = table.iloc[0]
+    assert first["true"] == f"class {target[first['index']]}"
+    assert first["score_true"] == pytest.approx(outputs[first["index"], target[first["index"]]], abs=1e-5)
+    assert is_picture(picture)
+
+
+def test_predictions_of_every_kind_of_data(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    binary = dataset_of(rng.random((20, 8, 8, 1)), rng.integers(0, 2, 20), task="binary", classes=2)
+    one = network(layers.Flatten(), layers.Dense(1, activation="sigmoid"))
+    table = pd.read_csv(look("predictions", one, binary, tmp_path / "binary", threshold=0.4)[0])
+    scores = keras.ops.convert_to_numpy(one(binary.test.x))[:, 0]
+    assert table["correct"].mean() == pytest.approx(((scores > 0.4) == binary.test.y).mean())
+
+    x = rng.normal(size=(6, 15, 1)).astype(np.float32)
+    regression = dataset_of(x, y=x, task="regression")
+    two = network(layers.GRU(2, return_sequences=True), layers.Dense(1), shape=(15, 1))
+    table_path, picture = look("predictions", two, regression, tmp_path / "regression")
+    errors = ((keras.ops.convert_to_numpy(two(x)) - x) ** 2).mean(axis=(1, 2))
+    assert pd.read_csv(table_path)["mse"].to_numpy() == pytest.approx(np.sort(errors)[::-1], rel=1e-4)
+    assert is_picture(picture)
+
+    ids = dataset_of(rng.integers(0, 9, (6, 10)), dtype=np.int32, vocabulary=9)
+    three = network(layers.Embedding(9, 4), layers.GRU(3), layers.Dense(3, activation="softmax"), shape=(10,))
+    assert [path.name for path in look("predictions", three, ids, tmp_path / "ids")] == ["predictions.csv"]
+
+
+def test_loss_function_needs_neither_network_nor_data(tmp_path: Path) -> None:
+    (path,) = look("loss_function", None, None, tmp_path / "new")
+    assert path.name == "loss_function.png" and is_picture(path)
+
+
+# --------------------------------------------------------------------------------------------- deconvnet
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(("strides", "dilation"), [((1, 1), (1, 1)), ((2, 3), (1, 1)), ((1, 1), (2, 1))])
+def test_transposed_convolution_is_the_adjoint_of_the_convolution(
+    padding: str, strides: tuple[int, int], dilation: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=(1, 11, 10, 3)).astype("f"), rng.normal(size=(3, 4, 3, 5)).astype("f")
+    stride: Any = strides if keras.backend.backend() != "torch" else list(strides)
+    y = keras.ops.convert_to_numpy(keras.ops.conv(x, kernel, strides=stride, padding=padding, dilation_rate=dilation))
+    signal = rng.normal(size=y.shape[1:]).astype("f")
+    back = transposed_convolution(signal, kernel, x.shape[1:], strides, padding, dilation)
+    assert back.shape == x.shape[1:]
+    # <K x, s> = <x, K' s> for every x and s is what makes K' the adjoint of K.
+    assert np.sum(y[0] * signal) == pytest.approx(np.sum(x[0] * back), rel=1e-3)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(("size", "strides"), [((2, 2), (2, 2)), ((3, 2), (2, 1))])
+def test_unpooling_puts_values_back_at_the_maxima(
+    size: tuple[int, int], strides: tuple[int, int], padding: str
+) -> None:
+    x = np.random.default_rng(0).random((7, 8, 2)).astype("f")
+    pool = keras.ops.max_pool(x[None], size, strides=strides, padding=padding)
+    pooled = keras.ops.convert_to_numpy(pool)[0]
+    back = unpool(np.ones_like(pooled), x, size, strides, padding)
+    assert back.sum() == pooled.size
+    # A place is a switch exactly if its value is the maximum of some window.
+    for channel in range(2):
+        assert set(x[..., channel][back[..., channel] > 0]) == set(pooled[..., channel].reshape(-1))
+
+
+def test_deconvnet_projects_the_strongest_activation_to_its_cause(tmp_path: Path, handed: dict[str, Any]) -> None:
+    conv = layers.Conv2D(2, 1, activation="relu", use_bias=False)
+    model = network(conv, layers.MaxPooling2D(2), layers.Conv2D(2, 1, use_bias=False, name="top"), layers.Flatten())
+    conv.set_weights([np.array([1.0, -1.0]).reshape(1, 1, 1, 2)])
+    model.get_layer("top").set_weights([np.array([[3.0, 0.0], [0.0, 3.0]]).reshape(1, 1, 2, 2)])
+    data = images(12)
+    (path,) = look("deconvnet", model, data, tmp_path, maps=[0, 1], top_images=2)
+    assert is_picture(path)
+    ((caption, projected, causes),) = handed["projections"][0]  # map 1 sees only negated inputs: never active
+    assert caption == "map 0"
+    peaks = data.test.x.max(axis=(1, 2, 3))
+    best = int(peaks.argmax())
+    assert causes[0] == pytest.approx(data.test.x[best])
+    expected = np.where(data.test.x[best] == peaks[best], 9 * peaks[best], 0)
+    assert projected[0] == pytest.approx(expected)
+
+
+def test_deconvnet_says_what_it_cannot_undo(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="no 2-D convolution"):
+        look("deconvnet", network(layers.Flatten(), layers.Dense(3)), images(), tmp_path)
+    averaged = network(layers.Conv2D(2, 3), layers.AveragePooling2D(2, name="mean"), layers.Conv2D(2, 2, name="top"))
+    with pytest.raises(Mistake, match=r"mean .AveragePooling2D. lies between top and the input"):
+        look("deconvnet", averaged, images(), tmp_path)
+    with pytest.raises(Mistake, match="conv2 has 5 maps"):
+        look("deconvnet", small_cnn(), images(), tmp_path, maps=[5])
+
+
+# --------------------------------------------------------------------------------------------- a saved run
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory with a saved network, as training leaves it."""
+    folder = tmp_path_factory.mktemp("run")
+    with initialize_config_dir(str(CONFIGS.resolve()), version_base=None):
+        overrides = ["data=random", "model=cnn_example", "data.train_limit=40", "data.test_limit=30"]
+        config = compose("train", overrides=[*overrides, f"backend={keras.backend.backend()}"])
+    (folder / ".hydra").mkdir()
+    OmegaConf.save(config, folder / ".hydra" / "config.yaml")
+    model = network(
+        layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(12, "softmax"), shape=(10, 10, 3)
+    )
+    model.save(folder / runs.MODEL)
+    return folder
+
+
+def test_inspect_looks_into_a_saved_run(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = inspect.main([str(run_folder), "diagnostics=[filters,predictions]"])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    names = {path.name for path in (run_folder / "diagnostics").iterdir()}
+    assert names == {"filters.png", "predictions.csv", "predictions.png"}
+    assert all(Path(line).is_file() for line in said.out.split())
+
+
+def test_inspect_takes_options_and_another_folder(run_folder: Path, tmp_path: Path) -> None:
+    arguments = ["diagnostics.feature_maps.images=[0,3]", "diagnostics.feature_maps.stage=before"]
+    assert inspect.main([str(run_folder), *arguments, f"folder={tmp_path}"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"feature_maps_0.png", "feature_maps_3.png"}
+
+
+def test_inspect_draws_the_loss_function_without_a_run(tmp_path: Path) -> None:
+    assert inspect.main(["diagnostics=loss_function", f"folder={tmp_path}"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["loss_function.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["RUN"], "say what to look at"),
+        (["RUN", "diagnostics=filtres"], "did you mean filters"),
+        (["RUN", "diagnostic=filters"], "did you mean diagnostics"),
+        (["RUN", "diagnostics=[a"], "cannot be read"),
+        (["RUN", "diagnostics=hidden_traces"], "no recurrent layer"),
+        (["RUN", "diagnostics.feature_maps.images=99"], "no example 99"),
+        (["RUN", "RUN", "diagnostics=filters"], "one run directory"),
+        (["nowhere", "diagnostics=filters"], "nowhere is not a directory"),
+        (["diagnostics=filters"], "needs a run directory"),
+    ],
+)
+def test_inspect_answers_mistakes_with_one_sentence(
+    arguments: list[str], words: str, run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inspect.main([argument.replace("RUN", str(run_folder)) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and words in error
+    assert error.count("\n") == 1 and "Traceback" not in error
+
+
+def test_inspect_says_that_the_model_is_missing(tmp_path: Path, run_folder: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "config.yaml").write_text((run_folder / ".hydra" / "config.yaml").read_text())
+    with pytest.raises(Mistake, match=r"model.keras is missing"):
+        inspect.inspect([str(tmp_path), "diagnostics=filters"])
+
+
+def test_help_lists_every_look(capsys: pytest.CaptureFixture[str]) -> None:
+    assert inspect.main(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in OPTIONS)
