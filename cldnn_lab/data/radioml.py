@@ -148,9 +148,9 @@ def _from_pickle(config: RadioMLConfig, path: Path) -> Dataset:
     arrays: dict[tuple[str, float], np.ndarray] = {}
     if isinstance(content, dict):
         for key, array in content.items():
-            if not (isinstance(key, tuple) and len(key) == 2 and _is_vectors(array)):
+            name, snr = key if isinstance(key, tuple) and len(key) == 2 else (key, None)
+            if not (isinstance(snr, (int, float)) and _is_vectors(array)):
                 break
-            name, snr = key
             arrays[name.decode("latin1") if isinstance(name, bytes) else str(name), float(snr)] = array
     if not arrays or len(arrays) != len(content):
         raise Mistake(
