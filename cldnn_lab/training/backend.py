@@ -25,6 +25,7 @@ def load(backend: str) -> Any:
         Mistake: where the backend is not installed.
     """
     os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with quiet():
             import keras

@@ -21,7 +21,5 @@ def callbacks(settings: Settings, folder: Path) -> list[keras.callbacks.Callback
     try:
         import tensorboard  # noqa: F401
     except ModuleNotFoundError as error:
-        raise Mistake(
-            "logger: tensorboard is not installed (pip install 'cldnn-lab[tensorboard]')."
-        ) from error
+        raise Mistake("logger: tensorboard is not installed (pip install 'cldnn-lab[tensorboard]').") from error
     return [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]

@@ -71,8 +71,8 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def test(self, x: Any, y: Any, order: np.ndarray) -> None:
-        """Update the running means with every batch of ``order``, without training."""
+    def test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+        """Update the running means with batches ``start`` to ``stop`` of ``order``, without training."""
 
 
 def make_engine(model: Any, *, window: int | None = None, xla: bool = False) -> Engine:

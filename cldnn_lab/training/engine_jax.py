@@ -67,5 +67,5 @@ class JaxEngine(Engine):
     def train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
         self._advance(self._train, True, x, y, order, start, stop)
 
-    def test(self, x: Any, y: Any, order: np.ndarray) -> None:
-        self._advance(self._test, False, x, y, order, 0, len(order))
+    def test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+        self._advance(self._test, False, x, y, order, start, stop)

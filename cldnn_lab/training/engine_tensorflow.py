@@ -39,5 +39,5 @@ class TensorFlowEngine(Engine):
     def train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
         self._train(x, y, tf.constant(order), tf.constant(start), tf.constant(stop))
 
-    def test(self, x: Any, y: Any, order: np.ndarray) -> None:
-        self._test(x, y, tf.constant(order), tf.constant(0), tf.constant(len(order)))
+    def test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+        self._test(x, y, tf.constant(order), tf.constant(start), tf.constant(stop))

@@ -20,12 +20,12 @@ class TorchEngine(Engine):
         self.model.train()
         self._walk(self.model.train_step, x, y, order[start:stop])
 
-    def test(self, x: Any, y: Any, order: np.ndarray) -> None:
+    def test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
         import torch
 
         self.model.eval()
         with torch.no_grad():
-            self._walk(self.model.test_step, x, y, order)
+            self._walk(self.model.test_step, x, y, order[start:stop])
 
     def _walk(self, step: Any, x: Any, y: Any, order: np.ndarray) -> None:
         for rows in keras.ops.convert_to_tensor(order):

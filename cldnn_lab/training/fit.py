@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cldnn_lab.training.engine import Engine
+from cldnn_lab.training.stop import StopRequest
 
 # A call of the engine lasts about this long, so that progress is shown and Ctrl-C is heard.
 _SECONDS_A_CALL = 0.5
@@ -153,23 +154,18 @@ def fit(
     """
     outcome = Outcome()
     hooks = keras.callbacks.CallbackList(list(callbacks), model=engine.model)
-    hooks.on_train_begin()
-    try:
+    with StopRequest() as stop:
+        hooks.on_train_begin()
         engine.prepare(train[0][: plan.batch_size], train[1][: plan.batch_size])
-        walk = _Walk(engine, plan, train, progress, outcome)
-        x, y = engine.place(validation[0]), engine.place(validation[1])
-        held_out_batches = plan.test_batches(len(validation[0]))
+        walk = _Walk(engine, plan, train, validation, progress, stop, outcome)
         for number, steps in enumerate(_rows(plan)):
             hooks.on_epoch_begin(number)
             started = time.perf_counter()
-            engine.reset_metrics()
             logs = walk.train(steps)
-            if outcome.status == "diverged":
+            if outcome.status == "completed":
+                logs |= {f"val_{name}": value for name, value in walk.validate().items()}
+            if outcome.status != "completed":
                 break
-            engine.reset_metrics()
-            for batches in held_out_batches:
-                engine.test(x, y, batches)
-            logs |= {f"val_{name}": value for name, value in engine.logs().items()}
             row = {
                 "epoch": outcome.steps / plan.per_epoch,
                 "step": outcome.steps,
@@ -180,9 +176,7 @@ def fit(
             outcome.rows.append(row)
             progress.row(row)
             hooks.on_epoch_end(number, logs)
-    except KeyboardInterrupt:
-        outcome.status = "interrupted"
-    hooks.on_train_end()
+        hooks.on_train_end()
     return outcome
 
 
@@ -201,10 +195,14 @@ class _Walk:
         engine: Engine,
         plan: Plan,
         train: tuple[np.ndarray, np.ndarray],
+        validation: tuple[np.ndarray, np.ndarray],
         progress: Progress,
+        stop: StopRequest,
         outcome: Outcome,
     ) -> None:
-        self.engine, self.plan, self.progress, self.outcome = engine, plan, progress, outcome
+        self.engine, self.plan, self.progress, self.stop, self.outcome = engine, plan, progress, stop, outcome
+        self.held_out = engine.place(validation[0]), engine.place(validation[1])
+        self.held_out_batches = plan.test_batches(len(validation[0]))
         self.x, self.y = engine.place(train[0]), engine.place(train[1])
         self.epoch, self.parts = -1, list[np.ndarray]()
         self.compiled: set[tuple[int, ...]] = set()
@@ -212,6 +210,7 @@ class _Walk:
 
     def train(self, steps: range) -> dict[str, float]:
         """Train the batches of one row; the running means over all of them."""
+        self.engine.reset_metrics()
         logs: dict[str, float] = {}
         step = steps.start
         while step < steps.stop:
@@ -229,7 +228,22 @@ class _Walk:
                 self.outcome.status, self.outcome.diverged_at = "diverged", epoch + 1
                 break
             self.progress.batches(step - steps.start, logs)
+            if self.stop.made:
+                self.outcome.status = "interrupted"
+                break
         return logs
+
+    def validate(self) -> dict[str, float]:
+        """The loss and the metrics on the validation set; cut short, and the run with it, if the user stops it."""
+        self.engine.reset_metrics()
+        for batches in self.held_out_batches:
+            for start in range(0, len(batches), 2 * self.batches_a_call):
+                stop = min(start + 2 * self.batches_a_call, len(batches))
+                self.engine.test(*self.held_out, batches, start, stop)
+                if self.stop.made:
+                    self.outcome.status = "interrupted"
+                    return {}
+        return self.engine.logs()
 
     def _call(self, part: np.ndarray, start: int, stop: int) -> dict[str, float]:
         began = time.perf_counter()

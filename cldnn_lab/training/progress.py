@@ -40,9 +40,7 @@ class EpochProgress:
                 leave=False,
                 dynamic_ncols=True,
             )
-        self.bar.set_postfix_str(
-            "  ".join(f"{name} {value:.4f}" for name, value in logs.items()), refresh=False
-        )
+        self.bar.set_postfix_str("  ".join(f"{name} {value:.4f}" for name, value in logs.items()), refresh=False)
         self.bar.update(done - self.bar.n)
 
     def row(self, row: dict[str, float]) -> None:

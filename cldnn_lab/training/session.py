@@ -67,7 +67,7 @@ class Session:
         x, y = [self.engine.place(array) for array in self._arrays(split)]
         self.engine.reset_metrics()
         for batches in self.plan.test_batches(len(split)):
-            self.engine.test(x, y, batches)
+            self.engine.test(x, y, batches, 0, len(batches))
         return self.engine.logs()
 
     def _arrays(self, split: Split) -> tuple[np.ndarray, np.ndarray]:
@@ -128,9 +128,7 @@ def _check_window(window: int, batch_size: int, dataset: Dataset) -> None:
             "time needs; set window=null."
         )
     if window > steps or steps % window:
-        raise Mistake(
-            f"window: {steps} time steps cannot be cut into windows of {window}; give a divisor of {steps}."
-        )
+        raise Mistake(f"window: {steps} time steps cannot be cut into windows of {window}; give a divisor of {steps}.")
     smallest = min(len(dataset.train), len(dataset.validation), len(dataset.test))
     if batch_size > smallest:
         raise Mistake(

@@ -1,0 +1,25 @@
+# make demo: install into .venv and train the main job.   make test: run the tests.   make check: lint and types.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+MARK := $(VENV)/.installed
+
+.PHONY: demo test check
+
+demo: $(MARK)
+	$(BIN)/python -m cldnn_lab.train model=cldnn data=radioml
+
+test: $(MARK)
+	$(BIN)/python -m pytest
+
+check: $(MARK)
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(MARK): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[test]'
+	touch $(MARK)

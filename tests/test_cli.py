@@ -1,0 +1,192 @@
+"""The command line: what a user types, what comes back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cldnn_lab.train import main
+
+SMALL = ["model=cnn_example", "data=random", "data.train_limit=96", "data.test_limit=64", "batch_size=32", "epochs=2"]
+
+
+def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "cldnn_lab.train", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Call the command line in this process, in an empty folder; returns exit status and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["cldnn-train", *arguments])
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        return status, capsys.readouterr().err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["epoch=3"], "did you mean epochs?"),
+        (["epochs=-1"], "epochs: -1 must be at least 1"),
+        (["epochs=abc"], "epochs: Value 'abc'"),
+        (["batch_size=0"], "batch_size: 0 must be at least 1"),
+        (["seed=-3"], "seed: -3 must be at least 0"),
+        (["threshold=1.5"], "threshold: 1.5 must be below 1"),
+        (["model=cn"], "did you mean cnn?"),
+        (["modle=cnn"], "did you mean model?"),
+        (["optimizer=adma"], "did you mean adam?"),
+        (["optimizer.learning_rate=-1"], "optimizer.learning_rate"),
+        (["optimizer.learning_rate=fast"], "optimizer.learning_rate"),
+        (["optimizer.beta_1=2"], "optimizer.beta_1"),
+        (["optimizer.clipnorm=-1"], "optimizer.clipnorm"),
+        (["model.dropot.input=0.3"], "did you mean dropout?"),
+        (["model.dropout.input=1.5"], "model.dropout.input"),
+        (["model.output_activation=sofmax"], "did you mean softmax?"),
+        (["model.layers.0._target_=os.system"], "'os.system' is refused"),
+        (["model.layers.0._target_=keras.layers.Lambda"], "is refused"),
+        (["optimizer._target_=builtins.exec"], "is refused"),
+        (["loss=crosentropy"], "did you mean crossentropy?"),
+        (["loss=binary_crossentropy"], "needs independent outputs"),
+        (["backend=jaxx"], "did you mean jax?"),
+        (["precision=float64"], "precision"),
+        (["logger=wandb"], "logger"),
+        (["data=fashion_mnst"], "did you mean fashion_mnist?"),
+        (["data.train_limit=0"], "data.train_limit: 0 must be at least 1"),
+        (["data.validation=2"], "data.validation"),
+        (["data.snr_min=18", "data.snr_max=0"], "data.snr_min"),
+        (["data.classes=[]"], "data.classes"),
+        (["data.classes=[BPSK,QPKS]"], "QPKS"),
+        (["diagnostics=filter"], "diagnostics"),
+        (["schedule=cosin"], "did you mean cosine?"),
+        (["seed=1,2"], "need -m"),
+        (["epochs"], "write key=value"),
+        (["+nonsense=1"], "nonsense: unknown key"),
+        (["--config-dir", "nowhere"], "nowhere"),
+        (["-m", "seed=1,2,-5"], "in the run with seed=-5"),
+        (["hydra.run.dir=/proc/nowhere"], "hydra.run.dir"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(cli, tmp_path: Path, arguments: list[str], says: str) -> None:
+    status, err = cli(*arguments)
+    assert status == 2
+    assert says in err
+    assert err.startswith("error: ") and err.count("\n") == 1 and "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mistake_is_found_before_anything_heavy_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['train', 'epochs=-1']\n"
+        "from cldnn_lab.train import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 2\n"
+        "print([m for m in ('keras', 'tensorflow', 'numpy', 'pandas', 'matplotlib', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("yaml", ["input: [", "- a\n- b\n", "input: image\nlayers: []\n"])
+def test_a_broken_config_of_ones_own_is_one_sentence(cli, tmp_path: Path, yaml: str) -> None:
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "broken.yaml").write_text(yaml)
+    status, err = cli("--config-dir", "mine", "model=broken")
+    assert status == 2 and err.startswith("error: ") and "Traceback" not in err
+
+
+def test_help_lists_groups_keys_and_examples(tmp_path: Path) -> None:
+    done = run("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for word in ("model: ", "cldnn", "radioml", "optimizer: ", "epochs=N", "Examples", "--config-dir"):
+        assert word in done.stdout
+
+
+def test_cfg_job_prints_the_composed_config(tmp_path: Path) -> None:
+    done = run("--cfg", "job", "epochs=7", cwd=tmp_path)
+    assert done.returncode == 0 and "epochs: 7" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_of_ones_own_trains_from_any_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "tiny.yaml").write_text(
+        "input: any\noutputs: auto\noutput_activation: softmax\nlayers:\n"
+        "  - {_target_: keras.layers.Flatten}\n"
+        '  - {_target_: keras.layers.Dense, units: "${model.outputs}", activation: "${model.output_activation}"}\n'
+    )
+    done = run("--config-dir", "mine", *SMALL, "model=tiny", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (metrics,) = tmp_path.glob("outputs/*/*/metrics.json")
+    values = json.loads(metrics.read_text())
+    assert values["status"] == "completed" and values["model"] == "tiny"
+    assert values["parameters"] == 10 * 10 * 3 * 12 + 12
+    assert str(metrics.parent.relative_to(tmp_path)) in done.stdout
+    assert "epoch 2/2" in done.stdout
+
+
+def test_ctrl_c_keeps_what_there_is_and_exits_130(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "cldnn_lab.train", *SMALL, "epochs=1000000", "hydra.run.dir=run"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err and "stopped by the user" in err
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"history.csv", "accuracy.png", "loss.png", "model.keras", "metrics.json", "train.log"} <= left
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["status"] == "interrupted"
+
+
+def test_a_sweep_goes_on_after_a_run_that_diverged_and_exits_non_zero(cli, tmp_path: Path) -> None:
+    status, err = cli("-m", *SMALL, "optimizer=sgd", "loss=mse", "model.output_activation=linear",
+                      "optimizer.learning_rate=1e20,0.01", "hydra.sweep.dir=sweep")  # fmt: skip
+    assert status == 3
+    assert "stopped being a number in epoch 1" in err and "Traceback" not in err
+    first, second = (json.loads((tmp_path / "sweep" / n / "metrics.json").read_text()) for n in ("0", "1"))
+    assert first["status"] == "diverged" and second["status"] == "completed"
+    assert (tmp_path / "sweep" / "0" / "model.keras").is_file()
+
+
+def test_two_runs_of_the_same_second_do_not_share_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cldnn_lab.preflight import take_directory
+
+    monkeypatch.chdir(tmp_path)
+    assert [take_directory("outputs/day/second", ours=False) for _ in range(3)] == [
+        "outputs/day/second", "outputs/day/second-2", "outputs/day/second-3",
+    ]  # fmt: skip
+    assert take_directory("outputs/day/second", ours=True) == "outputs/day/second"
+
+
+def test_a_missing_data_file_is_named(cli) -> None:
+    status, err = cli("data=fashion_mnist", "model=cnn", "data.path=nowhere", "hydra.run.dir=run")
+    assert status == 2 and "nowhere" in err and "Traceback" not in err

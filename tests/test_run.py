@@ -1,0 +1,195 @@
+"""One run from config to run directory."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from cldnn_lab import runs
+from cldnn_lab.errors import Mistake
+from cldnn_lab.preflight import checked
+from cldnn_lab.runs import Run
+from cldnn_lab.train import Unfinished, train
+
+SMALL = ("model=cnn_example", "data=random", "data.train_limit=100", "data.test_limit=64", "batch_size=32", "epochs=2")
+RADIO = (
+    "model=cldnn", "data=radioml", "data.vectors_per_cell=6", "model.filters={conv1:4,conv2:4,conv3:4,conv4:4}",
+    "batch_size=32", "epochs=1",
+)  # fmt: skip
+
+
+@pytest.fixture
+def trained(composed, tmp_path: Path):
+    """Train with overrides; returns the run, its directory fresh for every call."""
+
+    def go(*overrides: str) -> Run:
+        folder = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        run = Run(folder)
+        train(checked(composed(*overrides), {"model": "small"}), run)
+        return run
+
+    return go
+
+
+def test_a_run_leaves_everything_that_was_promised(trained) -> None:
+    run = trained(*RADIO)
+    left = {path.name for path in run.folder.iterdir()}
+    assert left == {
+        "metrics.json", "history.csv", "accuracy.png", "loss.png", "confusion_matrix.png", "accuracy_by_snr.png",
+        "accuracy_by_snr.csv", "model.keras", "model.txt", "environment.json",
+    }  # fmt: skip
+    metrics = run.metrics
+    for name in (
+        "test_accuracy", "test_loss", "train_accuracy", "train_loss", "best_epoch", "parameters", "epochs", "steps",
+        "seconds", "seconds_per_epoch", "samples_per_second", "status", "data_source", "test_precision", "test_recall",
+        "test_f1", "test_roc_auc", "test_class_accuracy.QPSK", "test_accuracy_snr.10",
+    ):  # fmt: skip
+        assert name in metrics, name
+        assert not isinstance(metrics[name], (dict, list))
+    assert metrics["status"] == "completed" and metrics["synthetic_data"] is True
+    assert "generated" in metrics["data_source"].lower()
+    environment = json.loads((run.folder / "environment.json").read_text())
+    assert environment["version.keras"] == keras.__version__ and len(environment["data_fingerprint"]) == 32
+    assert "conv1" in (run.folder / "model.txt").read_text()
+
+
+def test_the_saved_model_predicts_what_the_metrics_say(trained, composed) -> None:
+    from cldnn_lab import data
+
+    run = trained(*SMALL)
+    config = checked(composed(*SMALL))
+    dataset = data.load(config.data, Path("."), prefers=config.prefers, seed=config.settings.seed)
+    predicted = run.model().predict(dataset.test.x, verbose=0).argmax(axis=1)
+    assert np.mean(predicted == dataset.test.y) == pytest.approx(run.metrics["test_accuracy"])
+    assert run.history["val_accuracy"].iloc[-1] == pytest.approx(run.metrics["test_accuracy"], abs=1e-6)
+
+
+def test_the_same_seed_gives_the_same_figures_to_the_last_digit(trained) -> None:
+    def figures(*overrides: str) -> dict[str, object]:
+        timing = ("seconds", "samples_per_second")
+        metrics = trained(*SMALL, "seed=5", *overrides).metrics
+        return {k: v for k, v in metrics.items() if not any(word in k for word in timing)}
+
+    assert figures() == figures()
+    assert figures()["train_loss"] != figures("seed=6")["train_loss"]
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(3, 0.75), (4, 1.0), (9, 2.25)])
+def test_steps_trains_exactly_so_many_batches(trained, steps: int, epochs: float) -> None:
+    run = trained(*SMALL, f"steps={steps}")
+    assert run.metrics["steps"] == steps and run.metrics["epochs"] == epochs
+    assert int(run.model().optimizer.iterations) == steps
+    assert list(run.history["step"]) == [s for s in (4, 8) if s < steps] + [steps]
+
+
+def test_validate_every_makes_a_row_every_so_many_batches(trained) -> None:
+    run = trained(*SMALL, "steps=10", "validate_every=3")
+    assert list(run.history["step"]) == [3, 6, 9, 10]
+
+
+def test_a_held_out_part_validates(trained) -> None:
+    run = trained(*SMALL, "data.validation=0.2")
+    assert run.metrics["validated_on"] == "validation" and run.metrics["validation_examples"] == 20
+    assert run.metrics["train_examples"] == 80
+    assert run.metrics["test_loss"] != run.metrics["val_loss"]
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_there_is(trained, tmp_path: Path) -> None:
+    with pytest.raises(Unfinished, match="epoch 1"):
+        trained(*SMALL, "optimizer=sgd", "optimizer.learning_rate=1e20", "loss=mse", "model.output_activation=linear")
+    (folder,) = tmp_path.iterdir()
+    metrics = Run(folder).metrics
+    assert metrics["status"] == "diverged" and (folder / "model.keras").is_file()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (("model=rnn", "data.layout=image"), "10x10x3"),
+        (("model.outputs=7",), "7"),
+        (("model.layers.0.kernel_size=[12,12]",), "12"),
+        (("loss=mse", "data=pulses", "model=cnn"), "pulses"),
+        (("window=5",), "window"),
+    ],
+)
+def test_a_model_that_cannot_take_the_data_is_refused_with_the_shapes(trained, overrides, says: str) -> None:
+    with pytest.raises(Mistake, match=says):
+        trained(*SMALL, *overrides)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", "tanh", "linear"])
+@pytest.mark.parametrize("loss", ["auto", "crossentropy", "mse", "mae"])
+def test_every_loss_trains_with_every_output_activation(trained, loss: str, activation: str) -> None:
+    metrics = trained(*SMALL, "epochs=1", f"loss={loss}", f"model.output_activation={activation}").metrics
+    assert metrics["status"] == "completed" and math.isfinite(metrics["test_loss"])
+    expected = {"softmax": "crossentropy", "sigmoid": "crossentropy", "linear": "crossentropy", "tanh": "mse"}
+    assert metrics["loss_function"] == (expected[activation] if loss == "auto" else loss)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "nadam", "adagrad", "adamw"])
+def test_every_optimizer_trains_with_clipping_and_a_schedule(trained, optimizer: str) -> None:
+    run = trained(*SMALL, f"optimizer={optimizer}", "optimizer.clipnorm=1", "schedule=cosine")
+    rates = run.history["learning_rate"]
+    assert run.metrics["status"] == "completed" and rates.iloc[-1] < rates.iloc[0]
+
+
+def test_mixed_precision_computes_in_bfloat16_and_answers_in_float32(trained) -> None:
+    run = trained(*SMALL, "precision=mixed_bfloat16")
+    model = run.model()
+    assert model.layers[0].compute_dtype == "bfloat16" and model.layers[-1].compute_dtype == "float32"
+    assert run.metrics["precision"] == "mixed_bfloat16"
+    keras.config.set_dtype_policy("float32")
+
+
+def test_tensorboard_writes_event_files(trained) -> None:
+    pytest.importorskip("tensorboard")
+    assert list((trained(*SMALL, "logger=tensorboard").folder / "tensorboard").rglob("events.out.*"))
+
+
+def test_truncated_back_propagation_keeps_state_between_windows_and_saves_a_whole_sequence_model(trained) -> None:
+    run = trained("model=pulse_rnn", "data=pulses", "window=50", "batch_size=20", "epochs=1", "data.train_limit=100",
+                  "data.test_limit=40")  # fmt: skip
+    assert run.model().input_shape == (None, 100, 1)
+    # The state goes from one window into the next, so windows give the error that whole sequences give.
+    assert run.metrics["val_loss"] == pytest.approx(run.metrics["test_mse"], rel=1e-4)
+
+
+def test_a_second_run_in_the_same_directory_leaves_nothing_of_the_first(composed, tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    train(checked(composed(*RADIO)), run)
+    assert (tmp_path / "accuracy_by_snr.png").is_file()
+    train(checked(composed(*SMALL)), run)
+    assert not (tmp_path / "accuracy_by_snr.png").exists()
+
+
+def test_files_are_whole_or_absent(tmp_path: Path) -> None:
+    def breaks(path: Path) -> None:
+        path.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        Run(tmp_path).write("metrics.json", breaks)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="no .hydra"):
+        _ = runs.open(tmp_path).config
+    with pytest.raises(Mistake, match="not a directory"):
+        runs.open(tmp_path / "none")
+    (tmp_path / "model.keras").write_bytes(b"no zip")
+    with pytest.raises(Mistake, match="cannot be loaded"):
+        runs.open(tmp_path).model()
+
+
+def test_the_history_is_a_table_a_row_an_epoch(trained) -> None:
+    history = pd.read_csv(trained(*SMALL, "epochs=3").folder / "history.csv")
+    assert list(history["epoch"]) == [1, 2, 3]
+    assert {"loss", "accuracy", "val_loss", "val_accuracy", "seconds", "learning_rate"} <= set(history)
