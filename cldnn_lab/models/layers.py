@@ -171,7 +171,7 @@ class Branches(_Holder):
         return ops.concatenate([chain(inputs) for chain in self.chains], axis=-1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        shapes = [chain.compute_output_shape(input_shape) for chain in self.chains]
+        shapes = [tuple(chain.compute_output_shape(input_shape)) for chain in self.chains]
         if len({shape[:-1] for shape in shapes}) > 1:
             listing = ", ".join(str(shape[1:]) for shape in shapes)
             raise ValueError(f"the branches give shapes that cannot be joined along the channels: {listing}")

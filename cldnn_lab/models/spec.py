@@ -116,7 +116,7 @@ def _check_name(model: Mapping[str, Any], place: str, key: str, value: Any, modu
     known = [name for name in keras_names(module) if name not in _FUNCTIONS]
     if not isinstance(value, str) or (known and value not in [*known, *_ALIASES]):
         where = _knob(model, value, key) or place
-        raise Mistake(f"{where}={value!r} is not {noun}; {nearest(value, filter(str.islower, known))}.")
+        raise Mistake(f"{where}={value!r} is not {noun}; {nearest(value, [name for name in known if name.islower()])}.")
 
 
 def _check_cell(value: Any, where: str) -> None:
