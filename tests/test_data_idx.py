@@ -121,17 +121,17 @@ def test_files_of_the_wrong_kind(tmp_path: Path) -> None:
     folder = write_idx(tmp_path / "mnist")
     labels, images = (folder / IDX[1]).read_bytes(), (folder / IDX[0]).read_bytes()
     (folder / IDX[0]).write_bytes(labels)
-    with pytest.raises(Mistake, match="train-images.* holds 1 dimensions, not images: is it a file of labels"):
+    with pytest.raises(Mistake, match=r"train-images.* holds 1 dimensions, not images: is it a file of labels"):
         load("idx", tmp_path)
     (folder / IDX[0]).write_bytes(images)
     (folder / IDX[1]).write_bytes(images)
-    with pytest.raises(Mistake, match="train-labels.* holds 3 dimensions, not labels"):
+    with pytest.raises(Mistake, match=r"train-labels.* holds 3 dimensions, not labels"):
         load("idx", tmp_path)
     (folder / IDX[1]).write_bytes(idx_bytes(np.arange(59) % 10))
-    with pytest.raises(Mistake, match="holds 60 images and .* 59 labels"):
+    with pytest.raises(Mistake, match=r"holds 60 images and .* 59 labels"):
         load("idx", tmp_path)
     (folder / IDX[1]).write_bytes(idx_bytes(np.full(60, 10)))
-    with pytest.raises(Mistake, match="holds a label 10, above 9"):
+    with pytest.raises(Mistake, match=r"holds a label 10, above 9"):
         load("idx", tmp_path)
 
 
@@ -141,7 +141,7 @@ def test_classes_by_name_and_number_in_the_order_named(tmp_path: Path) -> None:
     assert dataset.classes == ("Bag", "Trouser") and len(dataset.train) == 12
     number = np.round(dataset.train.x[:, 0, 0, 0] * 255).astype(int) % 10
     assert (np.where(dataset.train.y == 0, 8, 1) == number).all()
-    with pytest.raises(Mistake, match="fashion_mnist has no class 'Bags': did you mean Bag"):
+    with pytest.raises(Mistake, match=r"fashion_mnist has no class 'Bags': did you mean Bag"):
         load("idx", tmp_path, collection="fashion_mnist", classes=["Bags", "Coat"])
 
 
@@ -208,9 +208,9 @@ def test_an_unfit_file_of_fives_and_sixes(tmp_path: Path) -> None:
             load("mnist56", tmp_path)
     mark = tmp_path / "ran"
     mnist56_file(path, [x, d, Evil(mark), d])
-    with pytest.raises(Mistake, match="is refused: it asks to run"):
+    with pytest.raises(Mistake, match=r"is refused: it asks to run"):
         load("mnist56", tmp_path)
     assert not mark.exists()
     path.write_bytes(gzip.compress(b"x"))
-    with pytest.raises(Mistake, match="truncated, corrupt or not a .npy"):
+    with pytest.raises(Mistake, match=r"truncated, corrupt or not a .npy"):
         load("mnist56", tmp_path)

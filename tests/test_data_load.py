@@ -159,7 +159,7 @@ def test_vectors_stay_unless_the_layout_insists(tmp_path: Path) -> None:
 
 
 def test_a_colour_image_is_no_sequence(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="images of 3 channels, 10x10x3"):
+    with pytest.raises(Mistake, match=r"images of 3 channels, 10x10x3"):
         load("random", tmp_path, prefers="sequence")
 
 
@@ -182,7 +182,7 @@ def test_the_broken_example_is_named(tmp_path: Path) -> None:
     x[37, 2, 1] = -np.inf
     y = np.arange(50) % 2
     path = save(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x[:10], y_test=y[:10])
-    with pytest.raises(Mistake, match="training set holds NaN or infinity in x, first in example 37"):
+    with pytest.raises(Mistake, match=r"training set holds NaN or infinity in x, first in example 37"):
         load("arrays", tmp_path, path=path)
 
 
@@ -207,7 +207,7 @@ def test_random_is_noise_of_the_listing(tmp_path: Path) -> None:
     assert dataset.synthetic and "noise" in dataset.origin
     assert abs(dataset.train.x.mean() - 0.5) < 0.01 and dataset.train.x.max() < 1
     assert load("random", tmp_path, classes=[3, 4]).classes == ("3", "4")
-    with pytest.raises(Mistake, match="random has no class 12"):
+    with pytest.raises(Mistake, match=r"random has no class 12"):
         load("random", tmp_path, classes=[0, 12])
-    with pytest.raises(Mistake, match="name two or more"):
+    with pytest.raises(Mistake, match=r"name two or more"):
         load("random", tmp_path, classes=[3])

@@ -102,7 +102,7 @@ def test_every_other_name_is_refused(tmp_path: Path, program: bytes, name: str) 
 def test_broken_pickles_are_mistakes(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "data"
     path.write_bytes(content)
-    with pytest.raises(Mistake, match="data is truncated, corrupt or not a pickle file"):
+    with pytest.raises(Mistake, match=r"data is truncated, corrupt or not a pickle file"):
         load_pickle(path)
 
 
@@ -138,7 +138,7 @@ def test_an_announced_size_beyond_the_file_asks_for_no_memory(tmp_path: Path) ->
     np.save(path, np.zeros((10, 10)))
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"(10, 10), }        ", b"(10000000000, 10)} "))
-    with pytest.raises(Mistake, match="truncated, corrupt"):
+    with pytest.raises(Mistake, match=r"truncated, corrupt"):
         load_array(path)
 
 
@@ -162,9 +162,9 @@ def test_a_damaged_member_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="cannot be read"):
+    with pytest.raises(Mistake, match=r"cannot be read"):
         load_array(tmp_path / "x.npy")
-    with pytest.raises(Mistake, match="cannot be read"):
+    with pytest.raises(Mistake, match=r"cannot be read"):
         load_pickle(tmp_path)
 
 
@@ -173,5 +173,5 @@ def test_a_file_nobody_may_read(tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     np.save(path, np.zeros(3))
     path.chmod(0)
-    with pytest.raises(Mistake, match="cannot be read: Permission denied"):
+    with pytest.raises(Mistake, match=r"cannot be read: Permission denied"):
         load_array(path)
