@@ -166,6 +166,8 @@ def _from_pickle(config: RadioMLConfig, path: Path) -> Dataset:
             if array is None:
                 raise Mistake(f"{path} has no {names[index]} at {snr:g} dB, though it has both elsewhere.")
             cells.append(Cell(label, snr, len(array), array.__getitem__))
+    # What was not chosen need not wait in memory.
+    del content, arrays, array
     train, test = _assembled(config, cells, str(path))
     return _dataset(config, train, test, [names[index] for index in chosen], str(path))
 

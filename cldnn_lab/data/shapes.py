@@ -72,47 +72,48 @@ def _delimiter(targets: Path) -> str | None:
 def drawn(config: ShapesConfig, count: int, rng: np.random.Generator) -> Split:
     """``count`` pictures, as many of each shape as of any other, in random order."""
     y = rng.permutation(np.arange(count) % 3).astype(np.int32)
-    size = rng.uniform(config.smallest, config.largest, count)  # the longer side, or the diameter
+    longer = rng.uniform(config.smallest, config.largest, count)
     ratio = rng.uniform(config.closest, config.farthest, count)
     if config.kind == "crt":
-        width, height = size, size / ratio
-        angle = rng.uniform(0, 2 * np.pi, count)
-        reach = np.select([y == 0, y == 1], [size / 2, np.hypot(width, height) / 2], size / 2)
-        across = down = reach
+        width, height, angle = longer, longer / ratio, rng.uniform(0, 2 * np.pi, count)
+        # A circle and a triangle lie in the circle around them, a turned rectangle in that of its diagonal.
+        across = down = np.where(y == 1, np.hypot(width, height), longer) / 2
     else:
-        width = np.where(y == 2, size / ratio, size)
-        height = np.where(y == 1, size / ratio, size)
+        width = np.where(y == 2, longer / ratio, longer)
+        height = np.where(y == 1, longer / ratio, longer)
         angle = np.zeros(count)
         across, down = width / 2, height / 2
-    room = (SIDE - 1) / 2 - _MARGIN
-    x0 = (SIDE - 1) / 2 + rng.uniform(-1, 1, count) * np.clip(room - across, 0, config.shift)
-    y0 = (SIDE - 1) / 2 + rng.uniform(-1, 1, count) * np.clip(room - down, 0, config.shift)
-
-    # Coordinates of every pixel as the shape sees them.
-    pixel = np.arange(SIDE)
-    right, below = pixel[None, None, :] - x0[:, None, None], pixel[None, :, None] - y0[:, None, None]
-    cos, sin = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
-    u, v = cos * right + sin * below, cos * below - sin * right
-    half_width, half_height = width[:, None, None] / 2, height[:, None, None] / 2
-    outside = np.maximum(np.abs(u) - half_width, np.abs(v) - half_height)
-    if config.kind == "crt":
-        outside[y == 0] = (np.hypot(u, v) - half_width)[y == 0]
-        outside[y == 2] = _triangle(u, v, half_width, rng)[y == 2]
-    # The distance to the border, in pixels, says how much of a pixel the shape covers.
-    covered = np.clip(0.5 - outside, 0, 1)
-
+    # The corners of a triangle on its circle: a third of a turn apart, more or less.
+    corners = 2 * np.pi * (np.arange(3) + rng.uniform(-0.12, 0.12, (count, 3))) / 3
+    middle, room = (SIDE - 1) / 2, (SIDE - 1) / 2 - _MARGIN
+    x0 = middle + rng.uniform(-1, 1, count) * np.clip(room - across, 0, config.shift)
+    y0 = middle + rng.uniform(-1, 1, count) * np.clip(room - down, 0, config.shift)
     contrast = rng.uniform(config.contrast, 1, count)
     ground = rng.uniform(0, 1 - contrast)
-    picture = ground[:, None, None] + contrast[:, None, None] * covered
-    picture += config.noise * rng.standard_normal(picture.shape)
-    return Split(np.clip(picture, 0, 1).astype(np.float32)[..., None], y)
+
+    pictures = np.empty((count, SIDE, SIDE, 1), np.float32)
+    pixel = np.arange(SIDE)
+    for index, picture in enumerate(pictures[..., 0]):
+        right, below = pixel[None, :] - x0[index], pixel[:, None] - y0[index]
+        cos, sin = np.cos(angle[index]), np.sin(angle[index])
+        # The pixel's place as the shape sees it, and how far it lies outside of the shape.
+        u, v = cos * right + sin * below, cos * below - sin * right
+        if config.kind == "crt" and y[index] == 0:
+            outside = np.hypot(u, v) - longer[index] / 2
+        elif config.kind == "crt" and y[index] == 2:
+            outside = _outside_triangle(u, v, longer[index] / 2, corners[index])
+        else:
+            outside = np.maximum(np.abs(u) - width[index] / 2, np.abs(v) - height[index] / 2)
+        # That distance says how much of a pixel at the edge the shape covers.
+        grey = ground[index] + contrast[index] * np.clip(0.5 - outside, 0, 1)
+        picture[...] = np.clip(grey + config.noise * rng.standard_normal(grey.shape), 0, 1)
+    return Split(pictures, y)
 
 
-def _triangle(u: np.ndarray, v: np.ndarray, radius: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """How far a pixel lies outside a triangle whose corners lie on the circle of that radius."""
-    corner = 2 * np.pi * (np.arange(3)[:, None, None, None] + rng.uniform(-0.12, 0.12, (3, len(u), 1, 1))) / 3
-    # Each side of the triangle is the chord between two corners: its normal halves the angle between them.
-    after = np.roll(corner, -1, axis=0)
-    after[-1] += 2 * np.pi
-    normal, opening = (corner + after) / 2, (after - corner) / 2
-    return np.max(np.cos(normal) * u + np.sin(normal) * v - radius * np.cos(opening), axis=0)
+def _outside_triangle(u: np.ndarray, v: np.ndarray, radius: float, corners: np.ndarray) -> np.ndarray:
+    """How far each pixel lies outside the triangle with its corners at these angles of the circle."""
+    after = np.append(corners[1:], corners[0] + 2 * np.pi)
+    # A side is the chord between two corners: its normal halves the angle between them.
+    normal, opening = (corners + after) / 2, (after - corners) / 2
+    distances = [np.cos(n) * u + np.sin(n) * v - radius * np.cos(o) for n, o in zip(normal, opening, strict=True)]
+    return np.maximum.reduce(distances)
