@@ -1,0 +1,125 @@
+"""What the experiments reproduce, as tables: ``python -m cldnn_lab.catalogue > docs/experiments.md``.
+
+Everything in them is read from the ``about`` of conf/experiment, so that a figure stands in one place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from cldnn_lab.train import CONFIGS
+
+FOLDER = CONFIGS / "experiment"
+
+_HEADINGS = {
+    "000": "Report 000: convolutional LSTM networks on Fashion-MNIST and RadioML",
+    "001": "Report 001: small convolutional and recurrent networks",
+    "002": "Report 002: LeNet-5 on grey CIFAR-10, recurrent networks on MNIST",
+    "003": "Report 003: object recognition on CIFAR-10, text classification",
+    "004": "Report 004: architectures for Fashion-MNIST",
+    "radioml": "Networks for RadioML",
+}
+_INTRODUCTION = """\
+# Experiments
+
+Every part and every row of a results table in the five source reports, and the networks for RadioML that go with
+them. Each is run by
+
+    python -m cldnn_lab.train experiment=<name>
+
+and any of its settings can be overridden on the same line, such as `epochs=3`. *Published* is what the source
+prints. *Measured* is what this project got, and *on what* says with how much training, on which machine: where the
+budget is smaller than the published one, the figure shows that the network learns, not where it ends. Data come
+from `data_root`; what is not public is generated, and the remarks say so.
+
+This page is written by `python -m cldnn_lab.catalogue` from the files in `conf/experiment`."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment file.
+
+    Attributes:
+        name: what ``experiment=`` takes, such as ``001/q7_gru``.
+        config: composed, with every default it overlays.
+    """
+
+    name: str
+    config: DictConfig
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Its ``about``: document, part, title, published and measured figures, note, time."""
+        about = OmegaConf.to_container(self.config.about)
+        assert isinstance(about, dict)
+        return {str(key): value for key, value in about.items()}
+
+
+def names() -> list[str]:
+    """Every experiment, in the order of its document; files that begin with ``_`` are shared parts of others."""
+    found = [path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("[!_]*.yaml")]
+    return sorted(found, key=lambda name: [part.zfill(3) for part in re.findall(r"\d+|[^\d]+", name)])
+
+
+def experiments(chosen: Sequence[str] | None = None, overrides: Sequence[str] = ()) -> Iterable[Experiment]:
+    """Compose experiments.
+
+    Args:
+        chosen: their names; None for all.
+        overrides: applied to each, as on the command line.
+    """
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        for name in names() if chosen is None else chosen:
+            yield Experiment(name, compose("train", [f"experiment={name}", *overrides]))
+
+
+def page(listed: Iterable[Experiment]) -> str:
+    """The tables in Markdown, a section a document."""
+    sections: dict[str, list[str]] = {}
+    for experiment in listed:
+        sections.setdefault(experiment.name.split("/")[0], []).append(_row(experiment))
+    lines = [_INTRODUCTION]
+    for folder, rows in sections.items():
+        head = "| part | what | experiment | published | measured | on what | remarks |\n|---|---|---|---|---|---|---|"
+        lines.append(f"## {_HEADINGS.get(folder, folder)}\n\n{head}\n" + "\n".join(rows))
+    return "\n\n".join(lines) + "\n"
+
+
+def _row(experiment: Experiment) -> str:
+    about = experiment.about
+    measured = about.get("measured") or []
+    cells = (
+        about["part"],
+        about["title"],
+        f"`{experiment.name}`",
+        _figures(about.get("published") or {}),
+        "<br>".join(_figures(run["figures"]) for run in measured),
+        "<br>".join(_budget(run) for run in measured) or f"not run; takes about {about['time']}",
+        about.get("note") or "",
+    )
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _figures(figures: Mapping[str, float]) -> str:
+    """``{"test_accuracy": 0.98}`` as ``test accuracy 0.98``."""
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
+
+
+def _budget(run: Mapping[str, Any]) -> str:
+    parts = [
+        run["budget"],
+        f"{run['seconds']:,.0f} s" if "seconds" in run else None,
+        run.get("device"),
+        run.get("backend"),
+    ]
+    return ", ".join(str(part) for part in parts if part)
+
+
+if __name__ == "__main__":
+    print(page(experiments()), end="")
