@@ -137,9 +137,7 @@ def _log_loss(target: np.ndarray, probabilities: np.ndarray) -> float:
     return float(-np.log(np.clip(chosen, SMALLEST_PROBABILITY, 1)).mean())
 
 
-def _multiclass(
-    target: np.ndarray, predicted: np.ndarray, scores: np.ndarray, finite: np.ndarray
-) -> dict[str, float]:
+def _multiclass(target: np.ndarray, predicted: np.ndarray, scores: np.ndarray, finite: np.ndarray) -> dict[str, float]:
     present = np.unique(target)
     if not len(present):
         return {}

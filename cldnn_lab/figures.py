@@ -476,7 +476,7 @@ def gallery(
     rows = -(-count // columns)
     width, height = (2.5, 1.9) if sequences else (1.6, 2.05)
     figure = Figure(figsize=(max(width * columns, 4.5), height * rows + 1.0), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=sequences, sharey=sequences)
     for axes in panels.flat[count:]:
         axes.set_visible(False)
     for index, axes in enumerate(panels.flat[:count]):
@@ -628,6 +628,8 @@ def _fit(shape: tuple[int, ...], width: float, height: float) -> tuple[float, fl
 
 
 def _maps_picture(maps: np.ndarray) -> np.ndarray:
+    if maps.shape[1:] == (1, 1):
+        return mosaic(maps)
     if maps.ndim == 3 and maps.shape[1] == 1 and len(maps) > 1:
         return maps[:, 0, :]
     if maps.ndim == 3 and maps.shape[2] == 1 and len(maps) > 1:

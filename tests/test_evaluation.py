@@ -32,9 +32,7 @@ def test_multiclass_metrics_are_scikit_learns() -> None:
     exact /= exact.sum(axis=1, keepdims=True)
     assert found.metrics["accuracy"] == pytest.approx((guess == target).mean())
     assert found.metrics["f1"] == pytest.approx(reference.f1_score(target, guess, average="macro"))
-    assert found.metrics["precision"] == pytest.approx(
-        reference.precision_score(target, guess, average="macro")
-    )
+    assert found.metrics["precision"] == pytest.approx(reference.precision_score(target, guess, average="macro"))
     assert found.metrics["recall"] == pytest.approx(reference.recall_score(target, guess, average="macro"))
     assert found.metrics["roc_auc"] == pytest.approx(
         reference.roc_auc_score(target, exact, multi_class="ovr", average="macro")
@@ -69,9 +67,7 @@ def test_outputs_that_are_not_probabilities_are_ranked_and_have_no_log_loss() ->
     assert found.metrics["roc_auc"] > 0.8
     # Ten independent sigmoids are not a distribution over the classes either.
     sigmoids = 1 / (1 + np.exp(-outputs))
-    assert (
-        "log_loss" not in evaluate(dataset_of("multiclass", split, ("a", "b", "c")), sigmoids, split).metrics
-    )
+    assert "log_loss" not in evaluate(dataset_of("multiclass", split, ("a", "b", "c")), sigmoids, split).metrics
 
 
 def test_a_certain_and_wrong_prediction_has_a_finite_log_loss() -> None:

@@ -104,9 +104,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_picture_is_whole_says_its_data_and_cuts_nothing_off(
-    kind: str, tmp_path: Path, drawn: list[Figure]
-) -> None:
+def test_picture_is_whole_says_its_data_and_cuts_nothing_off(kind: str, tmp_path: Path, drawn: list[Figure]) -> None:
     path = frame(kind, tmp_path / "new" / "folder")
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     with Image.open(path) as picture:
@@ -175,9 +173,7 @@ def test_single_epoch_shows_a_marker_and_steps_are_the_axis(tmp_path: Path, draw
     assert axes.get_xlabel() == "step"
 
 
-def test_loss_with_a_peak_goes_on_a_log_scale_and_a_smooth_one_does_not(
-    tmp_path: Path, drawn: list[Figure]
-) -> None:
+def test_loss_with_a_peak_goes_on_a_log_scale_and_a_smooth_one_does_not(tmp_path: Path, drawn: list[Figure]) -> None:
     table = history(100)
     figures.curves(table, "loss", tmp_path / "smooth.png", title="t", origin="o")
     assert one_axes(drawn).get_yscale() == "linear"

@@ -7,6 +7,7 @@ silences gives the next layer nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +102,10 @@ def count(model: keras.Model, images: np.ndarray) -> list[tuple[str, int, float,
     # Training mode moves dropout's random state and batch normalisation's averages; they are put back.
     kept = [(variable, keras.ops.convert_to_numpy(variable)) for variable in model.non_trainable_variables]
     try:
-        for start in range(0, len(images), 16):
-            values = keras.tree.flatten(inner(images[start : start + 16], training=True))
-            active[0] += [np.count_nonzero(forward.as_array(value) > 0) for value in values]
+        with _own_draws():
+            for start in range(0, len(images), 16):
+                values = keras.tree.flatten(inner(images[start : start + 16], training=True))
+                active[0] += [np.count_nonzero(forward.as_array(value) > 0) for value in values]
     finally:
         for variable, value in kept:
             variable.assign(value)
@@ -113,6 +115,16 @@ def count(model: keras.Model, images: np.ndarray) -> list[tuple[str, int, float,
         (name, size, float(training), float(test))
         for name, size, training, test in zip(outputs, units, *active, strict=True)
     ]
+
+
+def _own_draws() -> AbstractContextManager[Any]:
+    """Within it random draws leave training's own sequence alone: on PyTorch, Keras draws dropout from
+    PyTorch's global generator instead of a variable of the layer."""
+    if keras.backend.backend() != "torch":
+        return nullcontext()
+    import torch
+
+    return torch.random.fork_rng()
 
 
 def _relu_outputs(model: keras.Model) -> dict[str, Any]:
