@@ -20,10 +20,10 @@ from cldnn_lab.errors import Mistake, nearest
 from cldnn_lab.losses import LOSSES, check_loss
 from cldnn_lab.models import spec
 from cldnn_lab.targets import check_targets
-from cldnn_lab.training import schedules
+from cldnn_lab.training import policy, schedules
 from cldnn_lab.typed import resolved, typed
 
-BACKENDS = ("tensorflow", "jax", "torch")
+BACKENDS = ("tensorflow", "jax", "torch", "auto")
 PRECISIONS = ("float32", "mixed_bfloat16", "auto")
 LOGGERS = ("tensorboard",)
 
@@ -41,7 +41,7 @@ class Settings:
         seed: of initial weights, dropout and the order of examples.
         loss: a name from :data:`cldnn_lab.losses.LOSSES`; ``auto`` fits the task and the output activation.
         threshold: score from which a binary example counts as class 1.
-        backend: which library Keras computes with.
+        backend: which library Keras computes with; auto takes JAX for recurrent networks where it is installed.
         precision: float32, mixed_bfloat16, or auto (bfloat16 where the hardware has it and it pays).
         data_root: folder under which data files are looked for.
         logger: ``tensorboard`` writes event files beside the run's own files; None writes none.
@@ -91,6 +91,11 @@ class Config:
     def prefers(self) -> Prefers:
         """What kind of input the model reads."""
         return cast(Prefers, self.model.get("input", "any"))  # spec.check let no other through
+
+    @property
+    def backend(self) -> str:
+        """The Keras backend, ``auto`` decided."""
+        return policy.backend(self.settings.backend, self.model)
 
     @property
     def output_activation(self) -> str:

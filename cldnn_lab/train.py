@@ -48,7 +48,7 @@ def train(config: Config, run: Run) -> None:
     from cldnn_lab import data, diagnostics
     from cldnn_lab.training import backend
 
-    precision = backend.start(settings.backend, settings.precision, settings.seed, config.model)
+    precision = backend.start(config.backend, settings.precision, settings.seed, config.model)
     from cldnn_lab import evaluation, results
     from cldnn_lab.training.callbacks import callbacks
     from cldnn_lab.training.session import prepare
@@ -93,20 +93,34 @@ def train(config: Config, run: Run) -> None:
 def job(config: DictConfig) -> None:
     """One run of the command line, or one of a sweep, in the directory that Hydra made for it.
 
-    A run that fails leaves its sentence in :data:`_failures`, so that the runs of a sweep after it go on.
+    A run that fails leaves its exit status in :data:`_failures`, so that the runs of a sweep after it go on.
     """
     from cldnn_lab.runs import Run
+    from cldnn_lab.training import backend
+    from cldnn_lab.worker import run_apart
 
     taken = HydraConfig.get()
-    try:
-        train(checked(config, taken.runtime.choices), Run(Path(taken.runtime.output_dir)))
-    except Mistake as mistake:
-        _failures.append(_say(str(mistake), 2))
-    except Unfinished as reason:
-        _failures.append(_say(str(reason), 3))
+    folder, checked_config = Path(taken.runtime.output_dir), checked(config, taken.runtime.choices)
+    if backend.loaded() in (None, checked_config.backend):
+        status = attempt(checked_config, Run(folder))
+    else:
+        status = run_apart(folder)
+    if status:
+        _failures.append(status)
 
 
 _failures: list[int] = []
+
+
+def attempt(config: Config, run: Run) -> int:
+    """Train, and say in one sentence what prevented it; the exit status that this means."""
+    try:
+        train(config, run)
+    except Mistake as mistake:
+        return _say(str(mistake), 2)
+    except Unfinished as reason:
+        return _say(str(reason), 3)
+    return 0
 
 
 def main() -> None:

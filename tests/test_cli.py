@@ -190,3 +190,13 @@ def test_two_runs_of_the_same_second_do_not_share_a_directory(tmp_path: Path, mo
 def test_a_missing_data_file_is_named(cli) -> None:
     status, err = cli("data=fashion_mnist", "model=cnn", "data.path=nowhere", "hydra.run.dir=run")
     assert status == 2 and "nowhere" in err and "Traceback" not in err
+
+
+def test_runs_of_one_sweep_can_want_different_backends(tmp_path: Path) -> None:
+    pytest.importorskip("jax")
+    done = run("-m", *SMALL, "backend=tensorflow,jax,tensorflow", "hydra.sweep.dir=sweep", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    metrics = [json.loads((tmp_path / "sweep" / n / "metrics.json").read_text()) for n in "012"]
+    assert [m["backend"] for m in metrics] == ["tensorflow", "jax", "tensorflow"]
+    assert {m["status"] for m in metrics} == {"completed"} and metrics[0]["train_loss"] == metrics[2]["train_loss"]
+    assert "jax on" in (tmp_path / "sweep" / "1" / "train.log").read_text()

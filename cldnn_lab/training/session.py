@@ -15,7 +15,7 @@ from cldnn_lab.errors import Mistake
 from cldnn_lab.models.build import build
 from cldnn_lab.schema import Config
 from cldnn_lab.targets import instantiate
-from cldnn_lab.training import schedules
+from cldnn_lab.training import policy, schedules
 from cldnn_lab.training.engine import Engine, make_engine
 from cldnn_lab.training.fit import Outcome, Plan, fit
 from cldnn_lab.training.progress import EpochProgress
@@ -105,7 +105,13 @@ def prepare(config: Config, dataset: Dataset) -> Session:
         loss=objective,
         metrics=[accuracy] if accuracy is not None else [],
     )
-    return Session(model, make_engine(trained, window=settings.window), plan, loss, dataset)
+    return Session(
+        model,
+        make_engine(trained, window=settings.window, xla=policy.recurrent_only(config.model)),
+        plan,
+        loss,
+        dataset,
+    )
 
 
 def _network(config: Config, dataset: Dataset, shape: tuple[int, ...], **stateful: Any) -> keras.Model:

@@ -1,0 +1,55 @@
+"""A run in a process of its own: ``python -m cldnn_lab.worker <run directory>``.
+
+One process can hold one Keras backend. A run of a sweep that wants another is started here, from the config that
+Hydra already wrote into its directory; its results and its exit status are those it would have had.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from cldnn_lab import runs
+
+
+def run_apart(folder: Path) -> int:
+    """Train what ``folder``'s config says in a new process; its exit status.
+
+    Raises:
+        KeyboardInterrupt: if the user stopped it.
+    """
+    # Ctrl-C reaches both processes; the one that trains writes what it has, so this one waits for it.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        status = subprocess.run([sys.executable, "-m", "cldnn_lab.worker", str(folder)], check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if status == 130:
+        raise KeyboardInterrupt
+    return status
+
+
+def main() -> int:
+    """Train in the directory named on the command line."""
+    from cldnn_lab.preflight import checked
+    from cldnn_lab.train import attempt
+
+    # A child of a process that waits inherits its deaf ear for Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    run = runs.open(sys.argv[1])
+    console, file = logging.StreamHandler(sys.stdout), logging.FileHandler(run.folder / "train.log")
+    file.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"))
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[console, file])
+    for name, level in (("jax", logging.WARNING), ("tensorflow", logging.ERROR)):
+        logging.getLogger(name).setLevel(level)
+    try:
+        return attempt(checked(run.config, run.choices), run)
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
