@@ -87,7 +87,7 @@ def test_options_are_typed_and_one_value_stands_for_a_list() -> None:
         ("filtres", "did you mean filters"),
         (3, "not a name"),
         ({"filters": 3}, "must be options"),
-        ({"feature_maps": {"imags": [1]}}, "feature_maps.imags: unknown option; did you mean images"),
+        ({"feature_maps": {"imags": [1]}}, "feature_maps.imags: unknown key; did you mean images"),
         ({"feature_maps": {"images": [-1]}}, "at least 0"),
         ({"feature_maps": {"images": ["a"]}}, "could not be converted"),
         ({"feature_maps": {"stage": "afterwards"}}, "did you mean after"),

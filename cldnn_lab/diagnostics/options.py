@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from cldnn_lab.errors import Mistake, nearest
+from cldnn_lab.typed import typed
 
 SPLITS = ("test", "validation", "train")
 
@@ -190,31 +191,9 @@ def _options(name: Any, given: Any) -> Options:
         key: [value] if key in several and not isinstance(value, list) else value
         for key, value in (given or {}).items()
     }
-    try:
-        options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), given))
-    except (ConfigKeyError, ConfigAttributeError) as error:
-        known = [item.name for item in dataclasses.fields(kind)]
-        raise Mistake(f"{where}.{error.key}: unknown option; {nearest(error.key, known)}.") from error
-    except OmegaConfBaseException as error:
-        raise Mistake(f"{where}.{error.full_key}: {str(error).splitlines()[0].rstrip('.')}.") from error
-    assert isinstance(options, Options)
-    for item in dataclasses.fields(options):
-        _check(f"{where}.{item.name}", getattr(options, item.name), item.metadata)
-    return options
+    return typed(kind, given, where)
 
 
 def _example(kind: type[Options]) -> str:
     names = [item.name for item in dataclasses.fields(kind)]
     return f"{names[-1]}: ..." if names else ""
-
-
-def _check(where: str, value: Any, limits: Mapping[str, Any]) -> None:
-    if "choices" in limits and value not in limits["choices"]:
-        raise Mistake(f"{where}: {value!r} is not a choice; {nearest(value, limits['choices'])}.")
-    for one in value if isinstance(value, list) else [value]:
-        if "min" in limits and one < limits["min"]:
-            raise Mistake(f"{where}: {one} must be at least {limits['min']}.")
-        if "max" in limits and one > limits["max"]:
-            raise Mistake(f"{where}: {one} must be at most {limits['max']}.")
-        if "above" in limits and not limits["above"] < one < limits["below"]:
-            raise Mistake(f"{where}: {one} must lie between {limits['above']} and {limits['below']}.")
