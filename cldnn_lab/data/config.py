@@ -192,13 +192,13 @@ class ShapesConfig(DataConfig):
     path: str | None = None
     train_size: int = field(default=500, metadata={"min": 3, "unit": "pictures"})
     test_size: int = field(default=1000, metadata={"min": 3, "unit": "pictures"})
-    noise: float = field(default=0.05, metadata={"min": 0, "max": 1})
-    smallest: float = field(default=16, metadata={"min": 6, "max": 60, "unit": "pixels"})
-    largest: float = field(default=40, metadata={"min": 6, "max": 60, "unit": "pixels"})
-    shift: float = field(default=8, metadata={"min": 0, "max": 32, "unit": "pixels"})
-    contrast: float = field(default=0.3, metadata={"above": 0, "max": 1})
-    closest: float = field(default=1.2, metadata={"min": 1, "max": 6})
-    farthest: float = field(default=2.0, metadata={"min": 1, "max": 6})
+    noise: float = field(default=0.02, metadata={"min": 0, "max": 1})
+    smallest: float = field(default=36, metadata={"min": 6, "max": 60, "unit": "pixels"})
+    largest: float = field(default=50, metadata={"min": 6, "max": 60, "unit": "pixels"})
+    shift: float = field(default=3, metadata={"min": 0, "max": 32, "unit": "pixels"})
+    contrast: float = field(default=0.8, metadata={"above": 0, "max": 1})
+    closest: float = field(default=1.3, metadata={"min": 1, "max": 6})
+    farthest: float = field(default=1.7, metadata={"min": 1, "max": 6})
     seed: int = field(default=1, metadata={"min": 0, "max": 2**32 - 1})
 
     def check(self) -> None:
