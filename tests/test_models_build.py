@@ -131,7 +131,7 @@ def test_the_cldnn_reads_time_in_order() -> None:
     model = make("cldnn")
     assert model.get_layer("steps").output.shape == (None, 120, 80)
     # A change of the last sample may reach the last step only.
-    head = keras.Model(model.input, model.get_layer("steps").output)
+    head = keras.Model(model.inputs[0], model.get_layer("steps").output)
     x = examples(model, 1)
     changed = x.copy()
     changed[:, :, -1] += 1.0
