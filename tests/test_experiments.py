@@ -31,7 +31,10 @@ SMALL = {
 # What the documents' tables and answers print, document by document, row by row.
 PUBLISHED_ACCURACIES = {
     "001": [0.9946, 0.9892, 0.99, 0.98, 0.78, 0.696],
-    "002": [0.49, 0.447, 0.519, 0.505, 0.51, 0.393, 0.348, 0.1, 0.452, 0.508, 0.95, 0.9801, 0.9756, 0.9728, 0.9823, 0.9861],
+    "002": [
+        *[0.49, 0.447, 0.519, 0.505, 0.51, 0.393, 0.348, 0.1, 0.452, 0.508],
+        *[0.95, 0.9801, 0.9756, 0.9728, 0.9823, 0.9861],
+    ],
     "003": [
         *[0.35, 0.386, 0.377, 0.401, 0.366, 0.43, 0.405, 0.449, 0.447, 0.491, 0.475, 0.53, 0.559, 0.45],
         *[0.4, 0.82, 0.81, 0.663, 0.61, 0.88, 0.0737, 0.747, 0.116, 0.756, 0.0526, 0.711],
@@ -65,7 +68,7 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
     for collection in ("mnist", "fashion_mnist"):
         (root / collection).mkdir()
-        for name, count in (("train", 60), ("t10k", 20)):
+        for name, count in (("train", 60), ("t10k", 40)):
             _idx(root / collection / f"{name}-images-idx3-ubyte", rng.integers(0, 256, (count, 28, 28)))
             _idx(root / collection / f"{name}-labels-idx1-ubyte", np.arange(count) % 10)
     batches = root / "cifar10" / "cifar-10-batches-py"
@@ -105,22 +108,32 @@ def small(experiment: catalogue.Experiment, data_root: Path) -> Config:
     return checked(config, {"model": "model"})
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_builds_and_trains(name: str, composed: dict[str, catalogue.Experiment], data_root: Path) -> None:
-    from cldnn_lab import data
-    from cldnn_lab.models.build import parameters
+@pytest.fixture(scope="session")
+def _keras(composed: dict[str, catalogue.Experiment]) -> None:
     from cldnn_lab.training import backend
 
-    config = small(composed[name], data_root)
-    backend.start(config.settings.backend, config.settings.precision, config.settings.seed, config.model)
+    backend.start("tensorflow", "float32", 1, composed["000/part2"].config.model)
+
+
+@pytest.mark.usefixtures("_keras")
+@pytest.mark.parametrize("name", NAMES)
+def test_builds_and_trains(name: str, composed: dict[str, catalogue.Experiment], data_root: Path) -> None:
+    """One step by the experiment's own loss and optimizer, eagerly: compiling a hundred networks takes minutes."""
+    from cldnn_lab import data
+    from cldnn_lab.losses import targets
+    from cldnn_lab.models.build import parameters
     from cldnn_lab.training.session import prepare
 
-    session = prepare(config, data.load(config.data, data_root, prefers=config.prefers, seed=1))
-    before = [np.array(weight) for weight in session.model.get_weights()]
-    outcome = session.fit()
-    assert outcome.status == "completed" and outcome.steps == 1
-    assert np.isfinite(outcome.rows[0]["loss"]) and np.isfinite(outcome.rows[0]["val_loss"])
-    assert any((old != new).any() for old, new in zip(before, session.model.get_weights(), strict=True))
+    config = small(composed[name], data_root)
+    dataset = data.load(config.data, data_root, prefers=config.prefers, seed=1)
+    session = prepare(config, dataset)
+    model, window = session.engine.model, config.settings.window
+    x, y = dataset.train.x[:4], targets(session.loss, dataset.task, dataset.train.y[:4], dataset.outputs)
+    before = [np.array(weight) for weight in model.get_weights()]
+    model.run_eagerly = True
+    loss = model.train_on_batch(*((x, y) if window is None else (x[:, :window], y[:, :window])))
+    assert np.isfinite(loss).all()
+    assert any((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))
     if name in PARAMETERS:
         assert parameters(session.model) == PARAMETERS[name]
     if name in ABOUT:
@@ -150,9 +163,10 @@ def test_says_what_it_reproduces(composed: dict[str, catalogue.Experiment]) -> N
         text = (CONFIGS / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
         head = text.split("defaults:")[0]
         about = experiment.about
-        assert f"python -m cldnn_lab.train experiment={name}\n" in head and "Published" in head and "Takes" in head, name
+        assert f"python -m cldnn_lab.train experiment={name}\n" in head, name
+        assert "Published" in head and "Takes" in head, name
         for figure in (about["published"] or {}).values():
-            assert f"{figure:g}" in head or str(figure) in head, (name, figure)
+            assert f"{figure:.8f}".rstrip("0").rstrip(".") in head, (name, figure)
         assert about["part"] and about["title"] and about["time"], name
         for run in about["measured"]:
             assert run["figures"] and run["budget"] and run["seconds"] > 0 and run["device"] and run["backend"], name
