@@ -193,3 +193,18 @@ def test_the_history_is_a_table_a_row_an_epoch(trained) -> None:
     history = pd.read_csv(trained(*SMALL, "epochs=3").folder / "history.csv")
     assert list(history["epoch"]) == [1, 2, 3]
     assert {"loss", "accuracy", "val_loss", "val_accuracy", "seconds", "learning_rate"} <= set(history)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's graphs")
+def test_many_runs_in_one_process_do_not_pile_up_graphs(trained) -> None:
+    import gc
+
+    def graphs() -> int:
+        gc.collect()
+        return sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects())
+
+    counts = []
+    for seed in (1, 2, 3):
+        trained(*SMALL, f"seed={seed}", "epochs=1")
+        counts.append(graphs())
+    assert counts[2] <= counts[1] <= counts[0] + 1

@@ -68,6 +68,10 @@ def start(backend: str, precision: str, seed: int, model: Mapping[str, Any]) -> 
     """
     keras = load(backend)
     keras.backend.clear_session(free_memory=True)
+    if keras.backend.backend() == "tensorflow":
+        from cldnn_lab.training.engine_tensorflow import forget_graphs
+
+        forget_graphs()
     chosen = policy.precision(precision, model, device())
     keras.config.set_dtype_policy(chosen)
     with quiet():  # seeding imports TensorFlow, whatever the backend

@@ -10,6 +10,19 @@ import tensorflow as tf
 from cldnn_lab.training.engine import Engine
 
 
+def forget_graphs() -> None:
+    """Let go of the graphs of earlier runs in this process.
+
+    TensorFlow registers a gradient for every custom gradient it traces (one lies in Keras's optimizers), never takes
+    it back, and each holds its whole graph: some 4 MB a run, without end in a sweep.
+    """
+    from tensorflow.python.framework import ops
+
+    registry = getattr(getattr(ops, "gradient_registry", None), "_registry", {})
+    for name in [name for name in registry if name.startswith("CustomGradient-")]:
+        del registry[name]
+
+
 class TensorFlowEngine(Engine):
     """Batches in a ``tf.while_loop`` inside one ``tf.function``."""
 
