@@ -112,10 +112,11 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_there_is(trained, 
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
-        (("model=rnn", "data.layout=image"), "10x10x3"),
+        (("model=rnn", "data.layout=image"), r"\(10, 10, 3\)"),
         (("model.outputs=7",), "7"),
         (("model.layers.0.kernel_size=[12,12]",), "12"),
-        (("loss=mse", "data=pulses", "model=cnn"), "pulses"),
+        (("loss=mse", "data=pulses", "model=cnn", "model.output_activation=linear"), "100"),
+        (("model=lenet5", "data=pulses", "model.output_activation=linear"), r"\(100, 1\)"),
         (("window=5",), "window"),
     ],
 )
@@ -180,7 +181,7 @@ def test_files_are_whole_or_absent(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="no .hydra"):
+    with pytest.raises(Mistake, match=r"no \.hydra"):
         _ = runs.open(tmp_path).config
     with pytest.raises(Mistake, match="not a directory"):
         runs.open(tmp_path / "none")

@@ -83,6 +83,12 @@ def prepare(config: Config, dataset: Dataset) -> Session:
     settings = config.settings
     loss = losses.choose(settings.loss, config.output_activation, dataset.task)
     model = trained = _network(config, dataset, dataset.input_shape)
+    if dataset.task == "regression" and model.output_shape[1:] != dataset.train.y.shape[1:]:
+        raise Mistake(
+            f"The model ends in outputs of shape {model.output_shape[1:]} for an example, but the targets of "
+            f"{dataset.name} have {dataset.train.y.shape[1:]}; use a model that answers at every time step, such as "
+            "model=pulse_rnn."
+        )
     if settings.window is not None:
         _check_window(settings.window, settings.batch_size, dataset)
         shape = (settings.window, *dataset.input_shape[1:])
