@@ -221,6 +221,8 @@ def test_the_last_layer_computes_in_float32_under_mixed_precision() -> None:
         ("cldnn", (), {"shape": (128, 2)}, r"sequences .*\(128, 2\).*data\.layout=image"),
         ("cnn", (), {"shape": (784,)}, r"vectors .*\(784,\)"),
         ("word_rnn", (), {"shape": (100, 20)}, r"sequences of ids .* pictures gives sequences"),
+        ("char_rnn", (), {"shape": (28, 28, 1)}, r"OneHot.*\(28, 28, 1\): reads ids"),
+        ("char_cnn", (), {"shape": (784,)}, r"OneHot.*\(784\): reads ids"),
         ("rnn", (), {"shape": (100,), "vocabulary": 50}, r"model=word_rnn"),
         ("cnn", (), {"shape": (7, 7, 1)}, r"conv2.*kernel \(3, 3\) is larger than its input of shape \(2, 2, 256\)"),
         ("cnn", ("model.kernel_size=30",), {}, r"conv1.*kernel \(30, 30\) is larger .*\(28, 28, 1\)"),

@@ -144,12 +144,11 @@ def _resolved(
 def _check_input(
     config: Mapping[str, Any], input_shape: tuple[int, ...], vocabulary: int | None, data_name: str
 ) -> None:
-    kinds = config.get("input", "any")
-    kinds = [kinds] if isinstance(kinds, str) else list(kinds)
+    kind = config.get("input", "any")
     given = "tokens" if vocabulary else _RANKS.get(len(input_shape), "any")
-    if "any" in kinds or given in kinds:
+    if kind in ("any", given):
         return
-    reads = " or ".join(_READS[kind] for kind in kinds)
+    reads = _READS[kind]
     if given == "any":
         raise Mistake(f"The model reads {reads}, but {data_name} gives examples of shape {input_shape}.")
     hint = {
@@ -159,7 +158,7 @@ def _check_input(
         "data.layout=image",
         ("tokens", "sequence"): "; use a model such as model=rnn",
         ("sequence", "tokens"): "; use a model that embeds ids, such as model=word_rnn",
-    }.get((kinds[0], given), "")
+    }.get((kind, given), "")
     raise Mistake(f"The model reads {reads}, but {data_name} gives {_READS[given]} of shape {input_shape}{hint}.")
 
 

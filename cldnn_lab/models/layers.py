@@ -36,6 +36,12 @@ class OneHot(keras.layers.Layer):
             return inputs
         return ops.one_hot(ops.cast(inputs, "int32"), self.size, dtype=self.compute_dtype)
 
+    def compute_output_spec(self, inputs: Any) -> Any:
+        ids = len(inputs.shape) == 2 and inputs.dtype.startswith(("int", "uint"))
+        if not ids and (len(inputs.shape) != 3 or inputs.shape[-1] != self.size):
+            raise ValueError(f"reads ids (length,) or one-hot vectors (length, {self.size})")
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape if len(input_shape) == 3 else (*input_shape, self.size)
 

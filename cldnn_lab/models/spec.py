@@ -70,10 +70,9 @@ def check_target_name(target: str, where: str) -> None:
 
 
 def _check_input(model: Mapping[str, Any]) -> None:
-    kinds = model.get("input", "any")
-    for kind in [kinds] if isinstance(kinds, str) else kinds:
-        if kind not in INPUTS:
-            raise Mistake(f"model.input={kind!r} is no kind of input; {nearest(kind, INPUTS)}.")
+    kind = model.get("input", "any")
+    if kind not in INPUTS:
+        raise Mistake(f"model.input={kind!r} is no kind of input; {nearest(kind, INPUTS)}.")
     for key in ("outputs", "vocabulary"):
         value = model.get(key, _AUTO)
         if value != _AUTO and not _is_count(value):
