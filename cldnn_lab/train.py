@@ -97,14 +97,13 @@ def job(config: DictConfig) -> None:
     """
     from cldnn_lab.runs import Run
     from cldnn_lab.training import backend
-    from cldnn_lab.worker import run_apart
 
     taken = HydraConfig.get()
     folder, checked_config = Path(taken.runtime.output_dir), checked(config, taken.runtime.choices)
     if backend.loaded() in (None, checked_config.backend):
         status = attempt(checked_config, Run(folder))
     else:
-        status = run_apart(folder)
+        status = backend.run_apart(folder)
     if status:
         _failures.append(status)
 

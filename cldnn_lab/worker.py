@@ -8,35 +8,15 @@ from __future__ import annotations
 
 import logging
 import signal
-import subprocess
 import sys
-from pathlib import Path
 
 from cldnn_lab import runs
-
-
-def run_apart(folder: Path) -> int:
-    """Train what ``folder``'s config says in a new process; its exit status.
-
-    Raises:
-        KeyboardInterrupt: if the user stopped it.
-    """
-    # Ctrl-C reaches both processes; the one that trains writes what it has, so this one waits for it.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        status = subprocess.run([sys.executable, "-m", "cldnn_lab.worker", str(folder)], check=False).returncode
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if status == 130:
-        raise KeyboardInterrupt
-    return status
+from cldnn_lab.preflight import checked
+from cldnn_lab.train import attempt
 
 
 def main() -> int:
     """Train in the directory named on the command line."""
-    from cldnn_lab.preflight import checked
-    from cldnn_lab.train import attempt
-
     # A child of a process that waits inherits its deaf ear for Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     run = runs.open(sys.argv[1])

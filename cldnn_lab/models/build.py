@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -234,7 +235,9 @@ def _place(index: int, layer: keras.layers.Layer) -> str:
 
 
 def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    # Around an error in a layer's call Keras prints where it was, the reason in bold, and every argument.
+    bold = re.search(r"\x1b\[1m(.+?)\x1b\[0m", str(error), re.DOTALL)
+    text = " ".join((bold.group(1) if bold else str(error)).split())
     sentence = text.split(". ")[0].rstrip(".")
     return f"{sentence or type(error).__name__}."
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from cldnn_lab.errors import Mistake
@@ -77,6 +80,23 @@ def start(backend: str, precision: str, seed: int, model: Mapping[str, Any]) -> 
     with quiet():  # seeding imports TensorFlow, whatever the backend
         keras.utils.set_random_seed(seed)
     return chosen
+
+
+def run_apart(folder: Path) -> int:
+    """Train what ``folder``'s config says in a new process; its exit status.
+
+    Raises:
+        KeyboardInterrupt: if the user stopped it.
+    """
+    # Ctrl-C reaches both processes; the one that trains writes what it has, so this one waits for it.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        status = subprocess.run([sys.executable, "-m", "cldnn_lab.worker", str(folder)], check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if status == 130:
+        raise KeyboardInterrupt
+    return status
 
 
 def device() -> str:
