@@ -20,7 +20,7 @@ from cldnn_lab.training.session import Session
 
 _SHOWN = (
     "status", "test_accuracy", "test_loss", "test_normalised_error", "test_precision", "test_recall", "test_f1",
-    "test_roc_auc", "test_sensitivity", "test_specificity", "train_accuracy", "train_loss", "best_epoch",
+    "test_roc_auc", "test_sensitivity", "test_specificity", "train_accuracy", "train_loss", "train_normalised_error", "best_epoch",
     "parameters", "epochs", "steps", "seconds", "samples_per_second", "data_source",
 )  # fmt: skip
 
@@ -60,7 +60,7 @@ def collect(
     return {
         "status": outcome.status,
         **{f"test_{name}": value for name, value in test.items()},
-        **{f"train_{name}": last[name] for name in ("loss", "accuracy") if name in last},
+        **{f"train_{name}": last[name] for name in ("loss", "accuracy", "normalised_error") if name in last},
         **{name: value for name, value in last.items() if name.startswith("val_")},
         **{f"test_{name}": value for name, value in (evaluation.metrics if evaluation else {}).items()},
         **({"best_epoch": best["epoch"], "best_step": best["step"]} if best else {}),
@@ -130,7 +130,7 @@ def write_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x
     history = outcome.history
     run.write_table(runs.HISTORY, history)
     label = "test" if dataset.validation is dataset.test else "validation"
-    for metric in ("accuracy", "loss"):
+    for metric in ("accuracy", "loss", "normalised_error"):
         if metric in history:
             figures.curves(
                 history,

@@ -160,6 +160,8 @@ def test_truncated_back_propagation_keeps_state_between_windows_and_saves_a_whol
     assert run.model().input_shape == (None, 100, 1)
     # The state goes from one window into the next, so windows give the error that whole sequences give.
     assert run.metrics["val_loss"] == pytest.approx(run.metrics["test_mse"], rel=1e-4)
+    assert run.metrics["val_normalised_error"] == pytest.approx(run.metrics["test_normalised_error"], rel=1e-4)
+    assert (run.folder / "normalised_error.png").is_file()
 
 
 def test_a_second_run_in_the_same_directory_leaves_nothing_of_the_first(composed, tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ class Session:
             callbacks=callbacks,
         )
         progress.close()
+        if self.dataset.task == "regression" and self.loss == "mse":
+            _add_normalised_error(outcome, self.dataset)
         if self.engine.model is not self.model:
             trained = self.engine.model.trainable_variables
             for ours, theirs in zip(self.model.trainable_variables, trained, strict=True):
@@ -129,6 +131,15 @@ def _network(config: Config, dataset: Dataset, shape: tuple[int, ...], **statefu
         vocabulary=dataset.vocabulary,
         **stateful,
     )
+
+
+def _add_normalised_error(outcome: Outcome, dataset: Dataset) -> None:
+    """Give each row the mean squared error over the variance of the target, as report 001 prints it: 1 is a guess
+    at the mean."""
+    train, validation = float(np.var(dataset.train.y)), float(np.var(dataset.validation.y))
+    for row in outcome.rows:
+        row["normalised_error"] = row["loss"] / train
+        row["val_normalised_error"] = row["val_loss"] / validation
 
 
 def _check_window(window: int, batch_size: int, dataset: Dataset) -> None:
