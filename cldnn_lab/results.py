@@ -20,8 +20,8 @@ from cldnn_lab.training.session import Session
 
 _SHOWN = (
     "status", "test_accuracy", "test_loss", "test_normalised_error", "test_precision", "test_recall", "test_f1",
-    "test_roc_auc", "test_sensitivity", "test_specificity", "train_accuracy", "train_loss", "train_normalised_error", "best_epoch",
-    "parameters", "epochs", "steps", "seconds", "samples_per_second", "data_source",
+    "test_roc_auc", "test_sensitivity", "test_specificity", "train_accuracy", "train_loss", "train_normalised_error",
+    "best_epoch", "parameters", "epochs", "steps", "seconds", "samples_per_second", "data_source",
 )  # fmt: skip
 
 
