@@ -13,7 +13,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from cldnn_lab.train import CONFIGS
+from cldnn_lab.configs import CONFIGS
 
 FOLDER = CONFIGS / "experiment"
 

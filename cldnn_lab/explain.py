@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 
 from hydra.errors import (
@@ -14,9 +15,16 @@ from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
+from cldnn_lab import configs
 from cldnn_lab.errors import nearest
 
-KNOWN = (HydraException, OmegaConfBaseException, YAMLError, OSError)
+_NO_GROUP = "Config group override must be"
+
+
+def is_known(error: Exception) -> bool:
+    """Whether an error comes from what the user typed or from their files, not from a fault of the program."""
+    kinds = (HydraException, OmegaConfBaseException, YAMLError, OSError, UnicodeDecodeError)
+    return isinstance(error, kinds) or str(error).startswith(_NO_GROUP)
 
 
 def sentence(error: BaseException) -> str:
@@ -36,7 +44,11 @@ def sentence(error: BaseException) -> str:
             return f"{cause.filename or 'the output directory'}: {cause.strerror or cause}."
         if isinstance(cause, OmegaConfBaseException):
             return f"{cause.full_key}: {_first_line(cause)}." if cause.full_key else f"{_first_line(cause)}."
+        if isinstance(cause, UnicodeDecodeError):
+            return f"a config file is not text in UTF-8: {cause.reason} at byte {cause.start}."
     text = _first_line(error)
+    if text.startswith(_NO_GROUP):
+        return "a config group needs the name of an option, such as model=cnn; --help lists them."
     if text.startswith("Ambiguous value for argument"):
         override = text.split("'")[1]
         return f"{override}: several values need -m, which makes a run for each; for one list write key=[a,b]."
@@ -54,10 +66,15 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _missing_config(error: MissingConfigException) -> str:
-    group, _, name = str(error.missing_cfg_file or "").rpartition("/")
-    if error.options:
-        return f"{group}={name}: there is no such {group}; {nearest(name, error.options)}."
-    return f"{error.missing_cfg_file}: there is no such config file; check --config-name and --config-dir."
+    group, _, name = str(error.missing_cfg_file or "").partition("/")
+    known = configs.options(group) if group and "/" in name else error.options or configs.options(group)
+    if not known:
+        return f"{error.missing_cfg_file}: there is no such config file; check --config-name and --config-dir."
+    if group == "experiment":  # too many to list
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        return f"{group}={name}: there is no such {group}; {hint}--help lists them."
+    return f"{group}={name}: there is no such {group}; {nearest(name, known)}."
 
 
 def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:

@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from cldnn_lab import explain
+from cldnn_lab.configs import CONFIGS
 from cldnn_lab.errors import Mistake
 from cldnn_lab.preflight import checked
 from cldnn_lab.schema import Config
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
     from cldnn_lab.runs import Run
 
 log = logging.getLogger("cldnn_lab")
-
-_PACKAGE = Path(__file__).resolve().parent
-# In a wheel the configs are inside the package; in a checkout they are beside it.
-CONFIGS = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
 
 
 class Unfinished(Exception):
@@ -131,7 +128,9 @@ def main() -> None:
         job()
     except KeyboardInterrupt:
         sys.exit(_say("stopped by the user; what was finished is kept.", 130))
-    except explain.KNOWN as error:
+    except Exception as error:
+        if not explain.is_known(error):
+            raise
         sys.exit(_say(explain.sentence(error), 2))
     if _failures:
         sys.exit(_failures[0])
