@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from cldnn_lab.errors import Mistake
@@ -53,15 +54,21 @@ def _automatic(output_activation: str, task: Task | None) -> str:
     return "crossentropy" if task != "regression" and probabilities else "mse"
 
 
-def make(name: str, output_activation: str, task: Task) -> tuple[Any, Any]:
+def are_logits(name: str, output_activation: str) -> bool:
+    """Whether a loss takes the outputs for logits: a cross-entropy of linear outputs does."""
+    return output_activation == "linear" and name.endswith("crossentropy")
+
+
+def make(name: str, output_activation: str, task: Task, threshold: float) -> tuple[Any, Any]:
     """The Keras loss and the metric shown as ``accuracy`` (None for regression).
 
     Args:
         name: what :func:`choose` gave.
+        threshold: probability above which a binary example counts as class 1.
     """
     import keras
 
-    logits = output_activation == "linear"
+    logits = are_logits(name, output_activation)
     binary = task == "binary"
     losses = {
         "crossentropy": keras.losses.BinaryCrossentropy(from_logits=logits)
@@ -74,7 +81,9 @@ def make(name: str, output_activation: str, task: Task) -> tuple[Any, Any]:
     if task == "regression":
         return losses[name], None
     if binary:
-        return losses[name], keras.metrics.BinaryAccuracy("accuracy", threshold=0.0 if logits else 0.5)
+        return losses[name], keras.metrics.BinaryAccuracy(
+            "accuracy", threshold=math.log(threshold / (1 - threshold)) if logits else threshold
+        )
     if name == "crossentropy":
         return losses[name], keras.metrics.SparseCategoricalAccuracy("accuracy")
     return losses[name], keras.metrics.CategoricalAccuracy("accuracy")

@@ -45,14 +45,16 @@ def train(config: Config, run: Run) -> None:
     from cldnn_lab import data, diagnostics
     from cldnn_lab.training import backend
 
+    backend.bind(config.backend)
+    run.clear()
+    # Data first: a file that is missing or broken is told before Keras, which takes seconds, is imported.
+    dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers, seed=settings.seed)
+    log.info("Data: %s: %s (%s)", dataset.name, dataset.origin, dataset.sizes)
     precision = backend.start(config.backend, settings.precision, settings.seed, config.model)
     from cldnn_lab import evaluation, results
     from cldnn_lab.training.callbacks import callbacks
     from cldnn_lab.training.session import prepare
 
-    run.clear()
-    dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers, seed=settings.seed)
-    log.info("Data: %s: %s (%s)", dataset.name, dataset.origin, dataset.sizes)
     session = prepare(config, dataset)
     results.write_before_training(run, session)
     log.info("%s", results.introduction(session, precision))
@@ -73,10 +75,10 @@ def train(config: Config, run: Run) -> None:
     seconds = time.perf_counter() - started
     metrics = results.collect(config, session, outcome, precision, test, evaluated, seconds)
     results.write_metrics(run, metrics)
+    log.info("%s", results.table(metrics, run.folder))
     if outcome.status == "completed":
         looks = {name: options for name, options in config.looks.items() if not watchers or name != "active_units"}
         diagnostics.take(looks, session.model, dataset, run.folder, title=title)
-    log.info("%s", results.table(metrics, run.folder))
     if outcome.status == "interrupted":
         raise KeyboardInterrupt
     if outcome.status == "diverged":

@@ -134,6 +134,20 @@ def test_every_loss_trains_with_every_output_activation(trained, loss: str, acti
     assert metrics["loss_function"] == (expected[activation] if loss == "auto" else loss)
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", "linear"])
+def test_a_binary_threshold_counts_alike_in_training_and_afterwards(trained, tmp_path, activation: str) -> None:
+    draw = np.random.default_rng(1)
+    y = draw.integers(0, 2, 200)
+    np.savez(tmp_path / "mine.npz", x=draw.random((200, 8, 8, 1)) + 0.2 * y[:, None, None, None], y=y)
+    run = trained(
+        "model=binary_cnn", "data=arrays", f"data.path={tmp_path / 'mine.npz'}", "data.task=binary", "epochs=3",
+        f"model.output_activation={activation}", "threshold=0.6", "batch_size=32", "model.pool_size=1",
+    )  # fmt: skip
+    metrics = run.metrics
+    assert metrics["test_accuracy"] == pytest.approx(metrics["val_accuracy"], abs=1e-6)
+    assert 0 <= metrics["test_log_loss"] == pytest.approx(metrics["val_loss"], rel=1e-3)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "nadam", "adagrad", "adamw"])
 def test_every_optimizer_trains_with_clipping_and_a_schedule(trained, optimizer: str) -> None:
     run = trained(*SMALL, f"optimizer={optimizer}", "optimizer.clipnorm=1", "schedule=cosine")

@@ -21,14 +21,19 @@ def loaded() -> str | None:
     return str(keras.backend.backend()) if keras is not None else None
 
 
+def bind(backend: str) -> None:
+    """Decide what Keras will compute with whenever it is first imported in this process."""
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
 def load(backend: str) -> Any:
     """Import Keras on ``backend``.
 
     Raises:
         Mistake: where the backend is not installed.
     """
-    os.environ["KERAS_BACKEND"] = backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    bind(backend)
     try:
         with quiet():
             import keras

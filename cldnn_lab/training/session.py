@@ -31,6 +31,7 @@ class Session:
             through time one of the same weights that reads windows and keeps its state between them.
         plan: how much is trained, in what portions.
         loss: name of the loss minimised.
+        logits: whether the network's outputs are logits, which the loss takes for unnormalised log-probabilities.
         dataset: the data.
     """
 
@@ -38,6 +39,7 @@ class Session:
     engine: Engine
     plan: Plan
     loss: str
+    logits: bool
     dataset: Dataset
 
     def fit(self, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Outcome:
@@ -61,8 +63,13 @@ class Session:
         return outcome
 
     def predict(self, split: Split) -> np.ndarray:
-        """The network's outputs for a split, (examples, outputs) or shaped like a regression's target."""
-        return np.asarray(self.model.predict(split.x, batch_size=self.plan.batch_size, verbose=0))
+        """The network's outputs for a split, (examples, outputs) or shaped like a regression's target; logits as the
+        probabilities that they stand for."""
+        outputs = self.model.predict(split.x, batch_size=self.plan.batch_size, verbose=0)
+        if self.logits:
+            link = keras.ops.sigmoid if self.dataset.task == "binary" else keras.ops.softmax
+            outputs = keras.ops.convert_to_numpy(link(keras.ops.convert_to_tensor(outputs)))
+        return np.asarray(outputs)
 
     def measure(self, split: Split) -> dict[str, float]:
         """The loss and the metrics that were watched in training, on a split."""
@@ -105,7 +112,8 @@ def prepare(config: Config, dataset: Dataset) -> Session:
         drop_last=settings.window is not None,
     )
     schedule = schedules.make(config.schedule, plan.total) if config.schedule else None
-    objective, accuracy = losses.make(loss, config.output_activation, dataset.task)
+    logits = losses.are_logits(loss, config.output_activation)
+    objective, accuracy = losses.make(loss, config.output_activation, dataset.task, settings.threshold)
     trained.compile(
         optimizer=instantiate(
             config.optimizer, "optimizer", **({} if schedule is None else {"learning_rate": schedule})
@@ -118,6 +126,7 @@ def prepare(config: Config, dataset: Dataset) -> Session:
         make_engine(trained, window=settings.window, xla=policy.recurrent_only(config.model)),
         plan,
         loss,
+        logits,
         dataset,
     )
 
