@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -32,6 +33,14 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Call the command line in this process, in an empty folder; returns exit status and standard error."""
     monkeypatch.chdir(tmp_path)
+    # Hydra sets logging up anew and closes the handlers there were; absl's, which other tests' TensorFlow brought,
+    # would close the stream in which pytest captures.
+    if absl := sys.modules.get("absl.logging"):
+        monkeypatch.setattr(absl.PythonHandler, "close", lambda handler: None)
+
+    # The handlers Hydra makes write to this test's captured streams, so they go when it ends.
+    monkeypatch.setattr(logging.root, "handlers", list(logging.root.handlers))
+    monkeypatch.setattr(logging.root, "level", logging.root.level)
 
     def call(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["cldnn-train", *arguments])

@@ -92,7 +92,7 @@ def test_options_are_typed_and_one_value_stands_for_a_list() -> None:
         ({"feature_maps": {"images": ["a"]}}, "could not be converted"),
         ({"feature_maps": {"stage": "afterwards"}}, "did you mean after"),
         ({"predictions": {"number": 1000}}, "at most 120"),
-        ({"predictions": {"threshold": 1.5}}, "between 0 and 1"),
+        ({"predictions": {"threshold": 1.5}}, "must be below 1"),
     ],
 )
 def test_wrong_choices_are_one_sentence(value: Any, words: str) -> None:
