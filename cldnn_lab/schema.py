@@ -49,7 +49,7 @@ class Settings:
         about: what an experiment file says of itself: document, part, published and measured figures.
     """
 
-    epochs: int = field(default=5, metadata={"min": 1})
+    epochs: int = field(default=4, metadata={"min": 1})
     steps: int | None = field(default=None, metadata={"min": 1})
     validate_every: int | None = field(default=None, metadata={"min": 1})
     batch_size: int = field(default=128, metadata={"min": 1})
