@@ -13,9 +13,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from cldnn_lab.configs import CONFIGS
-
-FOLDER = CONFIGS / "experiment"
+from cldnn_lab.configs import CONFIGS, options
 
 _HEADINGS = {
     "000": "Report 000: convolutional LSTM networks on Fashion-MNIST and RadioML",
@@ -64,8 +62,7 @@ class Experiment:
 
 def names() -> list[str]:
     """Every experiment, in the order of its document; files that begin with ``_`` are shared parts of others."""
-    found = [path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("[!_]*.yaml")]
-    return sorted(found, key=lambda name: [part.zfill(3) for part in re.findall(r"\d+|[^\d]+", name)])
+    return sorted(options("experiment"), key=lambda name: [part.zfill(3) for part in re.findall(r"\d+|[^\d]+", name)])
 
 
 def experiments(chosen: Sequence[str] | None = None, overrides: Sequence[str] = ()) -> Iterable[Experiment]:

@@ -23,7 +23,7 @@ from cldnn_lab import runs
 from cldnn_lab.diagnostics import choose, take
 from cldnn_lab.diagnostics.options import OPTIONS, STANDALONE, Options
 from cldnn_lab.errors import Mistake, nearest
-from cldnn_lab.schema import parse
+from cldnn_lab.schema import BACKENDS, parse
 
 _KEYS = ("diagnostics", "data_root", "folder", "backend")
 
@@ -73,9 +73,12 @@ def _of_run(run: runs.Run, chosen: dict[str, Options], settings: DictConfig) -> 
     folder = Path(str(settings.get("folder", run.folder / "diagnostics")))
 
     from cldnn_lab import data
-    from cldnn_lab.training import backend
+    from cldnn_lab.training import backend, policy
 
-    backend.load(str(settings.get("backend", config.settings.backend)))
+    wanted = str(settings.get("backend", config.settings.backend))
+    if wanted not in BACKENDS:
+        raise Mistake(f"backend: {wanted!r} is not a choice; {nearest(wanted, BACKENDS)}.")
+    backend.load(policy.backend(wanted, config.model))
     root = Path(str(settings.get("data_root", config.settings.data_root)))
     dataset = data.load(config.data, root, prefers=config.prefers, seed=config.settings.seed)
     return _take(chosen, run.model(), dataset, folder, f"{config.choices.get('model', 'model')} on {dataset.name}")

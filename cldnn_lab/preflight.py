@@ -30,7 +30,7 @@ def checked(config: DictConfig, choices: Mapping[str, Any] | None = None) -> Con
     own = config.copy()
     with open_dict(own):
         own.pop("hydra", None)
-    return parse(own, {str(k): str(v) for k, v in choices.items() if not str(k).startswith("hydra/")})
+    return parse(own, choices)
 
 
 class Preflight(Callback):

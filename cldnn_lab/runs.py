@@ -98,7 +98,7 @@ class Run:
         if not path.is_file():
             return {}
         chosen = OmegaConf.select(OmegaConf.load(path), "hydra.runtime.choices") or {}
-        return {str(k): str(v) for k, v in chosen.items() if not str(k).startswith("hydra/")}
+        return {str(k): str(v) for k, v in chosen.items()}
 
     @property
     def metrics(self) -> dict[str, Any]:

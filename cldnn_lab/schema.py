@@ -133,7 +133,8 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
     schedule = resolved(config.schedule, "schedule") if config.schedule else None
     check_optimizer(optimizer, schedule)
     check_loss(settings.loss, str(model.get("output_activation", "linear")))
-    return Config(settings, data, config.model, optimizer, schedule, looks, dict(choices or {}))
+    taken = {str(k): str(v) for k, v in (choices or {}).items() if not str(k).startswith("hydra/")}
+    return Config(settings, data, config.model, optimizer, schedule, looks, taken)
 
 
 def check_optimizer(optimizer: Mapping[str, Any], schedule: Mapping[str, Any] | None) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -481,6 +484,22 @@ def test_inspect_takes_options_and_another_folder(run_folder: Path, tmp_path: Pa
     assert {path.name for path in tmp_path.iterdir()} == {"feature_maps_0.png", "feature_maps_3.png"}
 
 
+def test_inspect_takes_up_a_run_that_left_the_backend_to_the_policy(run_folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run_folder, tmp_path / "run")
+    config = copy / ".hydra" / "config.yaml"
+    config.write_text(re.sub(r"(?m)^backend: .*$", "backend: auto", config.read_text()))
+    done = subprocess.run(
+        [sys.executable, "-m", "cldnn_lab.inspect", str(copy), "diagnostics=filters"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (copy / "diagnostics" / "filters.png").is_file()
+
+
 def test_inspect_draws_the_loss_function_without_a_run(tmp_path: Path) -> None:
     assert inspect.main(["diagnostics=loss_function", f"folder={tmp_path}"]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["loss_function.png"]
@@ -490,6 +509,7 @@ def test_inspect_draws_the_loss_function_without_a_run(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["RUN"], "say what to look at"),
+        (["RUN", "diagnostics=filters", "backend=jaxx"], "did you mean jax"),
         (["RUN", "diagnostics=filtres"], "did you mean filters"),
         (["RUN", "diagnostic=filters"], "did you mean diagnostics"),
         (["RUN", "diagnostics=[a"], "cannot be read"),
