@@ -1,10 +1,10 @@
-# make demo: install into .venv and train the main job.   make test: run the tests.   make check: lint and types.
+# make demo: install into .venv and train the main job.   make test: run the tests.   make check: lint and types.   make bench: benchmarks/.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 MARK := $(VENV)/.installed
 
-.PHONY: demo test check
+.PHONY: demo test check bench
 
 demo: $(MARK)
 	$(BIN)/python -m cldnn_lab.train model=cldnn data=radioml
@@ -23,3 +23,7 @@ $(MARK): pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -e '.[test]'
 	touch $(MARK)
+
+bench: $(MARK)
+	$(BIN)/python -m pip install --quiet -e '.[jax]'
+	$(BIN)/python benchmarks/bench.py

@@ -16,6 +16,7 @@ from cldnn_lab.runs import Run
 from cldnn_lab.schema import Config
 from cldnn_lab.training.backend import device, quiet
 from cldnn_lab.training.fit import Outcome
+from cldnn_lab.training.policy import Policy
 from cldnn_lab.training.session import Session
 
 _SHOWN = (
@@ -34,7 +35,7 @@ def collect(
     config: Config,
     session: Session,
     outcome: Outcome,
-    precision: str,
+    policy: Policy,
     test: dict[str, float],
     evaluation: Evaluation | None,
     seconds: float,
@@ -45,7 +46,7 @@ def collect(
     batches, dropout on. ``test_*`` are measured on the test set after training.
 
     Args:
-        precision: the Keras dtype policy of the run.
+        policy: how the run was computed.
         test: the loss and metrics of the test set as the engine measured them, empty if training was cut short.
         evaluation: of the prediction for the test set, likewise None.
         seconds: wall-clock seconds of the whole run.
@@ -70,6 +71,7 @@ def collect(
         "steps": outcome.steps,
         "seconds": seconds,
         "train_seconds": outcome.train_seconds,
+        "first_step_seconds": outcome.first_step_seconds,
         "seconds_per_epoch": len(dataset.train) / speed if speed else None,
         "samples_per_second": speed,
         "data_source": dataset.origin,
@@ -85,7 +87,9 @@ def collect(
         "loss_function": session.loss,
         "seed": config.settings.seed,
         "backend": keras.backend.backend(),
-        "precision": precision,
+        "precision": policy.precision,
+        "xla": policy.xla,
+        "fast_layers": policy.fast_layers,
         "device": device(),
     }
 
@@ -99,12 +103,13 @@ def _best(outcome: Outcome) -> dict[str, float] | None:
     return min(outcome.rows, key=lambda row: row["val_loss"])
 
 
-def introduction(session: Session, precision: str) -> str:
-    """What is about to be trained, and how, in one line."""
+def introduction(session: Session, policy: Policy) -> str:
+    """What is about to be trained, and how, in two lines."""
     plan = session.plan
     return (
         f"Model: {parameters(session.model):,} parameters; {plan.total:,} batches of {plan.batch_size}, "
-        f"{plan.per_epoch:,} an epoch; loss {session.loss}; {keras.backend.backend()} on {device()}, {precision}"
+        f"{plan.per_epoch:,} an epoch; loss {session.loss}\n"
+        f"Policy: {policy}"
     )
 
 

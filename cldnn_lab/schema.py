@@ -21,6 +21,7 @@ from cldnn_lab.losses import LOSSES, check_loss
 from cldnn_lab.models import spec
 from cldnn_lab.targets import check_targets
 from cldnn_lab.training import policy, schedules
+from cldnn_lab.training.backend import check_threads
 from cldnn_lab.typed import resolved, typed
 
 BACKENDS = ("tensorflow", "jax", "torch", "auto")
@@ -43,6 +44,10 @@ class Settings:
         threshold: score from which a binary example counts as class 1.
         backend: which library Keras computes with; auto takes JAX for recurrent networks where it is installed.
         precision: float32, mixed_bfloat16, or auto (bfloat16 where the hardware has it and it pays).
+        xla: compile TensorFlow's training loop with XLA; None for recurrent networks alone. JAX always does.
+        batches_per_call: batches in one compiled call; None for as many as half a second takes.
+        fast_layers: recurrent and dropout layers in the lab's faster order; None on processors alone.
+        threads: processor threads to compute with; None for all that the process may use.
         data_root: folder under which data files are looked for.
         logger: ``tensorboard`` writes event files beside the run's own files; None writes none.
         diagnostics: names of looks inside to take after training.
@@ -59,6 +64,10 @@ class Settings:
     threshold: float = field(default=0.5, metadata={"above": 0.0, "below": 1.0})
     backend: str = field(default="tensorflow", metadata={"choices": BACKENDS})
     precision: str = field(default="float32", metadata={"choices": PRECISIONS})
+    xla: bool | None = None
+    batches_per_call: int | None = field(default=None, metadata={"min": 1})
+    fast_layers: bool | None = None
+    threads: int | None = field(default=None, metadata={"min": 1})
     data_root: str = "data"
     logger: str | None = field(default=None, metadata={"choices": LOGGERS})
     diagnostics: Any = None
@@ -119,6 +128,7 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
             raise Mistake(f"{group}: nothing chosen; choose one with {group}=<name> (--help lists them).")
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key not in groups])
     settings = typed(Settings, resolved(plain, "config"))
+    check_threads(settings.threads)
     looks = diagnostics.choose(settings.diagnostics)
 
     source = config.data.get("source")

@@ -45,19 +45,19 @@ def train(config: Config, run: Run) -> None:
     from cldnn_lab import data, diagnostics
     from cldnn_lab.training import backend
 
-    backend.bind(config.backend)
+    backend.bind(config.backend, settings.threads)
     run.clear()
     # Data first: a file that is missing or broken is told before Keras, which takes seconds, is imported.
     dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers, seed=settings.seed)
     log.info("Data: %s: %s (%s)", dataset.name, dataset.origin, dataset.sizes)
-    precision = backend.start(config.backend, settings.precision, settings.seed, config.model)
+    policy = backend.start(config.backend, settings, settings.seed, config.model)
     from cldnn_lab import evaluation, results
     from cldnn_lab.training.callbacks import callbacks
     from cldnn_lab.training.session import prepare
 
-    session = prepare(config, dataset)
+    session = prepare(config, dataset, policy)
     results.write_before_training(run, session)
-    log.info("%s", results.introduction(session, precision))
+    log.info("%s", results.introduction(session, policy))
 
     title = f"{config.choices.get('model', 'model')} on {dataset.name}"
     watchers = diagnostics.watchers(config.looks, dataset, run.folder, title=title)
@@ -73,7 +73,7 @@ def train(config: Config, run: Run) -> None:
         test = outcome.last_validation if dataset.validation is dataset.test else session.measure(dataset.test)
         results.write_evaluation(run, evaluated, dataset, title=title)
     seconds = time.perf_counter() - started
-    metrics = results.collect(config, session, outcome, precision, test, evaluated, seconds)
+    metrics = results.collect(config, session, outcome, policy, test, evaluated, seconds)
     results.write_metrics(run, metrics)
     log.info("%s", results.table(metrics, run.folder))
     if outcome.status == "completed":
@@ -99,7 +99,7 @@ def job(config: DictConfig) -> None:
 
     taken = HydraConfig.get()
     folder, checked_config = Path(taken.runtime.output_dir), checked(config, taken.runtime.choices)
-    if backend.loaded() in (None, checked_config.backend):
+    if backend.suits(checked_config.backend, checked_config.settings.threads):
         status = attempt(checked_config, Run(folder))
     else:
         status = backend.run_apart(folder)

@@ -80,6 +80,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (["loss=binary_crossentropy"], "needs independent outputs"),
         (["backend=jaxx"], "did you mean jax?"),
         (["precision=float64"], "precision"),
+        (["threads=999"], "threads: 999 are more than"),
+        (["batches_per_call=0"], "batches_per_call: 0 must be at least 1"),
         (["logger=wandb"], "logger"),
         (["data=fashion_mnst"], "did you mean fashion_mnist?"),
         (["data.train_limit=0"], "data.train_limit: 0 must be at least 1"),

@@ -113,7 +113,9 @@ def small(experiment: catalogue.Experiment, data_root: Path) -> Config:
 def _keras(composed: dict[str, catalogue.Experiment]) -> None:
     from cldnn_lab.training import backend
 
-    backend.start("tensorflow", "float32", 1, composed["000/part2"].config.model)
+    backend.bind("tensorflow")
+    taken = composed["000/part2"].config
+    backend.start("tensorflow", checked(taken, {"model": "model"}).settings, 1, taken.model)
 
 
 @pytest.mark.usefixtures("_keras")

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cldnn_lab.schema import Settings
 from cldnn_lab.training.fit import Plan, in_batches
-from cldnn_lab.training.policy import backend, precision, recurrent_only
+from cldnn_lab.training.policy import backend, choose, precision, recurrent_only
 
 CHECK = """
 import keras, numpy as np
@@ -68,6 +69,116 @@ def test_the_engine_trains_what_keras_fit_trains(name: str, tmp_path: Path) -> N
     assert done.stdout.strip() == "equal", done.stderr
 
 
+FAST = """
+import keras, numpy as np
+from cldnn_lab.training.engine import make_engine
+
+draw = np.random.default_rng(0)
+x = draw.normal(size=(6, 7, 3)).astype(np.float32)
+order = np.arange(6, dtype=np.int32).reshape(3, 2)
+
+def trained(fast, cell, **options):
+    keras.utils.set_random_seed(3)
+    layer = getattr(keras.layers, cell)(4, **options)
+    model = keras.Sequential([keras.layers.Input((7, 3)), layer, keras.layers.Dense(2)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    y = np.ones((6, 7, 2) if options.get("return_sequences") else (6, 2), np.float32)
+    engine = make_engine(model, fast_layers=fast)
+    assert ("inner_loop" in vars(layer)) == fast
+    engine.prepare(x[:2], y[:2])
+    for _ in range(3):
+        engine.train(engine.place(x), engine.place(y), order, 0, 3)
+    return [*model.get_weights(), model.predict(x, verbose=0)]
+
+for cell in ("SimpleRNN", "GRU", "LSTM"):
+    for options in ({}, {"return_sequences": True, "activation": "relu", "go_backwards": True, "use_bias": False}):
+        for ours, keras_own in zip(trained(True, cell, **options), trained(False, cell, **options), strict=True):
+            np.testing.assert_allclose(ours, keras_own, rtol=1e-4, atol=1e-6, err_msg=f"{cell} {options}")
+print("equal")
+"""
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax"])
+def test_the_faster_order_of_recurrent_layers_trains_what_keras_does(name: str, tmp_path: Path) -> None:
+    pytest.importorskip(name)
+    done = subprocess.run(
+        [sys.executable, "-c", FAST],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "KERAS_BACKEND": name},
+    )
+    assert done.stdout.strip() == "equal", done.stderr
+
+
+KEPT = """
+import keras, numpy as np
+from cldnn_lab.training import recurrent
+from cldnn_lab.training.engine_tensorflow import scan
+
+L = keras.layers
+for layer in (L.GRU(3, reset_after=False), L.LSTM(3, recurrent_dropout=0.5), L.SimpleRNN(3, activation="elu")):
+    model = keras.Sequential([L.Input((4, 2)), layer])
+    assert recurrent.rearrange(model, scan) == 0, layer
+masked = keras.Sequential([L.Input((4,)), L.Embedding(5, 2, mask_zero=True), L.LSTM(3)])
+ids = np.array([[1, 2, 0, 0], [3, 4, 1, 2]])
+before = masked.predict(ids, verbose=0)
+assert recurrent.rearrange(masked, scan) == 1
+masked.predict_function = None
+np.testing.assert_array_equal(masked.predict(ids, verbose=0), before)
+print("kept")
+"""
+
+
+def test_what_the_faster_order_cannot_do_stays_keras(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KEPT],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+    )
+    assert done.stdout.strip() == "kept", done.stderr
+
+
+DROPOUT = """
+import keras, numpy as np, tensorflow as tf
+from cldnn_lab.training.engine import make_engine
+
+layer = keras.layers.Dropout(0.3, seed=1)
+model = keras.Sequential([keras.layers.Input((101,)), layer])
+model.compile("sgd", "mse")
+make_engine(model, fast_layers=True)
+x = tf.random.uniform((999, 101)) + 1
+with tf.GradientTape() as tape:
+    tape.watch(x)
+    y = layer(x, training=True)
+slope = tape.gradient(y, x).numpy()
+kept = y.numpy() != 0
+assert abs(kept.mean() - 0.7) < 0.005, kept.mean()
+np.testing.assert_allclose(y.numpy()[kept], x.numpy()[kept] / 0.7, rtol=1e-4)
+np.testing.assert_allclose(slope, kept / 0.7, rtol=1e-4)
+assert (layer(x, training=True).numpy() != y.numpy()).any(), "every batch has a mask of its own"
+assert np.abs(np.corrcoef(kept[:, :-1].ravel(), kept[:, 1:].ravel())[0, 1]) < 0.02
+np.testing.assert_array_equal(layer(x, training=False), x)
+print("drops")
+"""
+
+
+def test_the_faster_dropout_drops_at_its_rate_and_keeps_the_expectation(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DROPOUT],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+    )
+    assert done.stdout.strip() == "drops", done.stderr
+
+
 def test_every_example_is_trained_once_an_epoch_in_an_order_of_seed_and_epoch() -> None:
     plan = Plan.of(103, batch_size=10, epochs=2, steps=None, validate_every=None, seed=4)
     assert plan.per_epoch == 11 and plan.total == 22
@@ -96,3 +207,16 @@ def test_the_policy_reads_the_layers() -> None:
     assert precision("mixed_bfloat16", rnn, "CPU, 2 threads") == "mixed_bfloat16"
     assert precision("auto", rnn, "an accelerator") == "float32"
     assert precision("auto", cldnn, "an accelerator") == "mixed_bfloat16"
+
+
+def test_the_policy_says_what_it_chose_and_every_choice_can_be_made() -> None:
+    rnn = {"layers": [{"_target_": "keras.layers.GRU"}]}
+    by_itself = choose(Settings(), "tensorflow", rnn, "CPU, 2 threads")
+    assert by_itself.xla and by_itself.fast_layers
+    for words in ("tensorflow on CPU, 2 threads", "float32", "with XLA", "half a second", "lab's order"):
+        assert words in str(by_itself)
+    told = Settings(xla=False, fast_layers=False, batches_per_call=3, precision="mixed_bfloat16")
+    chosen = str(choose(told, "tensorflow", rnn, "CPU, 2 threads"))
+    for words in ("mixed_bfloat16", "without XLA", "3 batches a compiled call", "as Keras has them"):
+        assert words in chosen
+    assert not choose(Settings(), "jax", rnn, "NVIDIA H100").fast_layers

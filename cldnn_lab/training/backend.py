@@ -12,17 +12,45 @@ from pathlib import Path
 from typing import Any
 
 from cldnn_lab.errors import Mistake
-from cldnn_lab.training import policy
+from cldnn_lab.training.policy import Policy, Wanted, choose
+
+_threads: int | None = None  # to which this process was limited when Keras was imported
+_processors = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set[int]()
 
 
-def loaded() -> str | None:
-    """The backend that this process is bound to, or None while Keras is not imported."""
+def suits(backend: str, threads: int | None) -> bool:
+    """Whether this process can run on ``backend`` with so many threads: Keras is not imported yet, or just so."""
     keras = sys.modules.get("keras")
-    return str(keras.backend.backend()) if keras is not None else None
+    return keras is None or (str(keras.backend.backend()) == backend and threads == _threads)
 
 
-def bind(backend: str) -> None:
-    """Decide what Keras will compute with whenever it is first imported in this process."""
+def check_threads(threads: int | None) -> None:
+    """Refuse a number of threads that cannot be had.
+
+    Raises:
+        Mistake: where the system cannot limit them, or has not so many.
+    """
+    if threads is not None and not _processors:
+        raise Mistake("threads: this system cannot limit the threads of a process; leave threads=null.")
+    if threads is not None and threads > len(_processors):
+        raise Mistake(f"threads: {threads} are more than the {len(_processors)} that this process may use.")
+
+
+def _run_on(threads: int | None) -> None:
+    if _processors:
+        os.sched_setaffinity(0, sorted(_processors)[:threads])
+
+
+def bind(backend: str, threads: int | None = None) -> None:
+    """Decide what Keras will compute with whenever it is first imported in this process.
+
+    Args:
+        threads: how many processor threads; None for all. Backends start as many as the process may run on.
+    """
+    global _threads
+    if threads != _threads:
+        _run_on(threads)
+    _threads = threads
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -34,6 +62,11 @@ def load(backend: str) -> Any:
         Mistake: where the backend is not installed.
     """
     bind(backend)
+    return _import()
+
+
+def _import() -> Any:
+    backend = os.environ["KERAS_BACKEND"]
     try:
         with quiet():
             import keras
@@ -63,25 +96,26 @@ def quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def start(backend: str, precision: str, seed: int, model: Mapping[str, Any]) -> str:
+def start(backend: str, wanted: Wanted, seed: int, model: Mapping[str, Any]) -> Policy:
     """Make Keras ready for one run: what earlier runs of the process left is forgotten, the precision set and
     every source of randomness seeded.
 
     Args:
-        precision: float32, mixed_bfloat16 or auto.
-        model: the model's config, which ``auto`` looks at.
+        backend: as :func:`bind` was told.
+        wanted: what the config chooses itself.
+        model: the model's config, which the policy looks at.
 
     Returns:
-        The Keras dtype policy chosen.
+        How the run will be computed.
     """
-    keras = load(backend)
+    keras = _import()
     keras.backend.clear_session(free_memory=True)
     if keras.backend.backend() == "tensorflow":
         from cldnn_lab.training.engine_tensorflow import forget_graphs
 
         forget_graphs()
-    chosen = policy.precision(precision, model, device())
-    keras.config.set_dtype_policy(chosen)
+    chosen = choose(wanted, backend, model, device())
+    keras.config.set_dtype_policy(chosen.precision)
     with quiet():  # seeding imports TensorFlow, whatever the backend
         keras.utils.set_random_seed(seed)
     return chosen
@@ -96,8 +130,10 @@ def run_apart(folder: Path) -> int:
     # Ctrl-C reaches both processes; the one that trains writes what it has, so this one waits for it.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
+        _run_on(None)  # a new process inherits the processors of the thread that starts it
         status = subprocess.run([sys.executable, "-m", "cldnn_lab.worker", str(folder)], check=False).returncode
     finally:
+        _run_on(_threads)
         signal.signal(signal.SIGINT, before)
     if status == 130:
         raise KeyboardInterrupt
@@ -122,4 +158,4 @@ def device() -> str:
     if found:
         return ", ".join(found)
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"CPU, {threads} threads"
+    return f"CPU, {threads} thread{'' if threads == 1 else 's'}"

@@ -24,12 +24,19 @@ class Engine(ABC):
             after the other, state kept between them (truncated back-propagation through time); None for
             whole examples.
         xla: compile with XLA where the backend leaves a choice.
+        fast_layers: let recurrent and dropout layers compute the same in an order that suits the processor.
     """
 
-    def __init__(self, model: Any, *, window: int | None = None, xla: bool = False) -> None:
+    def __init__(self, model: Any, *, window: int | None = None, xla: bool = False, fast_layers: bool = False) -> None:
         self.model = model
         self.window = window
         self.xla = xla
+        if fast_layers:
+            self.rearrange()
+
+    @abstractmethod
+    def rearrange(self) -> None:
+        """Give layers of the model a faster order of the same arithmetic, where this backend has one."""
 
     def prepare(self, x: np.ndarray, y: np.ndarray) -> None:
         """Create the optimizer's and the metrics' variables from a first batch, before anything is compiled."""
@@ -75,12 +82,12 @@ class Engine(ABC):
         """Update the running means with batches ``start`` to ``stop`` of ``order``, without training."""
 
 
-def make_engine(model: Any, *, window: int | None = None, xla: bool = False) -> Engine:
+def make_engine(model: Any, *, window: int | None = None, xla: bool = False, fast_layers: bool = False) -> Engine:
     """The engine of the backend that Keras runs on."""
     import keras
 
     kinds = {"tensorflow": "TensorFlowEngine", "jax": "JaxEngine", "torch": "TorchEngine"}
     backend = keras.backend.backend()
     module = importlib.import_module(f"cldnn_lab.training.engine_{backend}")
-    engine: Engine = getattr(module, kinds[backend])(model, window=window, xla=xla)
+    engine: Engine = getattr(module, kinds[backend])(model, window=window, xla=xla, fast_layers=fast_layers)
     return engine

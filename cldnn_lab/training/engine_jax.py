@@ -8,16 +8,20 @@ import jax
 import keras
 import numpy as np
 
+from cldnn_lab.training import recurrent
 from cldnn_lab.training.engine import Engine
 
 
 class JaxEngine(Engine):
     """Batches in a ``jax.lax.fori_loop`` around Keras's stateless steps; JAX always compiles with XLA."""
 
-    def __init__(self, model: Any, *, window: int | None = None, xla: bool = True) -> None:
-        super().__init__(model, window=window, xla=True)
+    def __init__(self, model: Any, **options: Any) -> None:
+        super().__init__(model, **options)
         self._train = jax.jit(self._loop(model.train_step), donate_argnums=0)
         self._test = jax.jit(self._loop(model.test_step))
+
+    def rearrange(self) -> None:
+        recurrent.rearrange(self.model, jax.lax.scan)
 
     def _loop(self, step: Any) -> Any:
         def run(state: Any, x: Any, y: Any, order: Any, start: Any, stop: Any) -> Any:

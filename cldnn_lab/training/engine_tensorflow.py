@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from cldnn_lab.training import recurrent
 from cldnn_lab.training.engine import Engine
 
 
@@ -23,14 +26,68 @@ def forget_graphs() -> None:
         del registry[name]
 
 
+def scan(step: Any, carry: tuple[Any, ...], xs: Any, reverse: bool = False) -> tuple[Any, Any]:
+    """``jax.lax.scan`` for float32 tensors; what it computes has no gradient of its own."""
+    xs = tf.nest.map_structure(tf.convert_to_tensor, xs)
+    steps = int(tf.nest.flatten(xs)[0].shape[0])
+    like = tf.nest.flatten(step(carry, tf.nest.map_structure(lambda x: x[0], xs))[1])
+    inputs = tf.nest.map_structure(lambda x: tf.TensorArray(x.dtype, steps, element_shape=x.shape[1:]).unstack(x), xs)
+    outputs = [tf.TensorArray(o.dtype, steps, element_shape=o.shape) for o in like]
+
+    def one_step(i: Any, carry: Any, outputs: Any) -> Any:
+        at = steps - 1 - i if reverse else i
+        carry, out = step(carry, tf.nest.map_structure(lambda array: array.read(at), inputs))
+        return i + 1, carry, [array.write(at, o) for array, o in zip(outputs, tf.nest.flatten(out), strict=True)]
+
+    _, carry, outputs = tf.while_loop(
+        lambda i, *_: i < steps, one_step, (0, tuple(carry), outputs), maximum_iterations=steps
+    )
+    return carry, tuple(array.stack() for array in outputs)
+
+
+def _dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
+    """What a ``Dropout`` layer does, from random numbers of 16 bits.
+
+    Keras draws a float32 for every unit, which takes longer than many a convolution. The rate is met to 1 in 65,536,
+    and the units kept are scaled by what is really kept, so that the expectation stays.
+    """
+    dropped = round(layer.rate * 2**16)
+    if not training or not dropped:
+        return inputs
+    count = tf.size(inputs)
+    seed = tf.cast(layer.seed_generator.next(), tf.int32)
+    drawn = tf.random.stateless_uniform([(count + 1) // 2], seed, minval=None, maxval=None, dtype=tf.uint32)
+    bits = tf.reshape(tf.reshape(tf.bitcast(drawn, tf.uint16), [-1])[:count], tf.shape(inputs))
+    return _scaled_where(inputs, bits >= tf.cast(min(dropped, 2**16 - 1), tf.uint16), 2**16 / (2**16 - dropped))
+
+
+def _scaled_where(inputs: Any, kept: Any, scale: float) -> Any:
+    """``inputs`` times ``scale`` where ``kept``, else 0; remembers one byte a unit for the gradient."""
+
+    @tf.custom_gradient
+    def forward(x: Any) -> Any:
+        def apply(values: Any) -> Any:
+            return tf.where(kept, values * tf.cast(scale, values.dtype), tf.zeros([], values.dtype))
+
+        return apply(x), apply
+
+    return forward(inputs)
+
+
 class TensorFlowEngine(Engine):
     """Batches in a ``tf.while_loop`` inside one ``tf.function``."""
 
-    def __init__(self, model: Any, *, window: int | None = None, xla: bool = False) -> None:
-        super().__init__(model, window=window, xla=xla)
-        compiled = tf.function(jit_compile=xla or None, autograph=False, reduce_retracing=True)
+    def __init__(self, model: Any, **options: Any) -> None:
+        super().__init__(model, **options)
+        compiled = tf.function(jit_compile=self.xla or None, autograph=False, reduce_retracing=True)
         self._train = compiled(self._loop(model.train_step))
         self._test = compiled(self._loop(model.test_step))
+
+    def rearrange(self) -> None:
+        recurrent.rearrange(self.model, scan)
+        for layer in self.model._flatten_layers():
+            if type(layer) is keras.layers.Dropout and layer.noise_shape is None:
+                layer.call = partial(_dropout, layer)
 
     def _loop(self, step: Any) -> Any:
         def run(x: Any, y: Any, order: Any, start: Any, stop: Any) -> Any:

@@ -13,6 +13,9 @@ from cldnn_lab.training.engine import Engine
 class TorchEngine(Engine):
     """A Python loop; PyTorch's eager mode has no loop to compile."""
 
+    def rearrange(self) -> None:
+        """Nothing: PyTorch's own recurrent kernels are what Keras calls already."""
+
     def place(self, array: np.ndarray) -> Any:
         return keras.ops.convert_to_tensor(array)
 

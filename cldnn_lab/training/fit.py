@@ -39,6 +39,7 @@ class Outcome:
         steps: batches trained.
         train_seconds: wall-clock seconds spent in training batches, first compilation included.
         steady_seconds, steady_examples: the same without the first call of each shape, which compiles.
+        first_step_seconds: from the start of :func:`fit` to the end of the first call, nearly all compilation.
         diverged_at: epoch (from 1) in which the loss stopped being a number, else None.
     """
 
@@ -46,6 +47,7 @@ class Outcome:
     rows: list[dict[str, float]] = field(default_factory=list)
     steps: int = 0
     train_seconds: float = 0.0
+    first_step_seconds: float | None = None
     steady_seconds: float = 0.0
     steady_examples: int = 0
     diverged_at: int | None = None
@@ -78,6 +80,7 @@ class Plan:
         row_every: batches between two rows of the history.
         seed: of the order of examples.
         drop_last: leave out each epoch's smaller last batch, for models with a fixed batch size.
+        batches_per_call: batches in one call of the engine; None for about half a second of them.
     """
 
     examples: int
@@ -86,6 +89,7 @@ class Plan:
     row_every: int
     seed: int
     drop_last: bool = False
+    batches_per_call: int | None = None
 
     @classmethod
     def of(
@@ -98,11 +102,12 @@ class Plan:
         validate_every: int | None,
         seed: int,
         drop_last: bool = False,
+        batches_per_call: int | None = None,
     ) -> Plan:
         """From the config's own keys: ``steps`` batches where given, else ``epochs`` passes."""
         per_epoch = examples // batch_size if drop_last else math.ceil(examples / batch_size)
         total = steps if steps is not None else epochs * per_epoch
-        return cls(examples, batch_size, total, validate_every or per_epoch, seed, drop_last)
+        return cls(examples, batch_size, total, validate_every or per_epoch, seed, drop_last, batches_per_call)
 
     @property
     def per_epoch(self) -> int:
@@ -152,12 +157,12 @@ def fit(
     Returns:
         The outcome; the model is left as the last finished batch left it.
     """
-    outcome = Outcome()
+    outcome, began = Outcome(), time.perf_counter()
     hooks = keras.callbacks.CallbackList(list(callbacks), model=engine.model)
     with StopRequest() as stop:
         hooks.on_train_begin()
         engine.prepare(train[0][: plan.batch_size], train[1][: plan.batch_size])
-        walk = _Walk(engine, plan, train, validation, progress, stop, outcome)
+        walk = _Walk(engine, plan, train, validation, progress, stop, outcome, began)
         for number, steps in enumerate(_rows(plan)):
             hooks.on_epoch_begin(number)
             started = time.perf_counter()
@@ -199,14 +204,16 @@ class _Walk:
         progress: Progress,
         stop: StopRequest,
         outcome: Outcome,
+        began: float,
     ) -> None:
         self.engine, self.plan, self.progress, self.stop, self.outcome = engine, plan, progress, stop, outcome
         self.held_out = engine.place(validation[0]), engine.place(validation[1])
         self.held_out_batches = plan.test_batches(len(validation[0]))
         self.x, self.y = engine.place(train[0]), engine.place(train[1])
         self.epoch, self.parts = -1, list[np.ndarray]()
+        self.began = began
         self.compiled: set[tuple[int, ...]] = set()
-        self.batches_a_call = 1
+        self.batches_a_call = plan.batches_per_call or 1
 
     def train(self, steps: range) -> dict[str, float]:
         """Train the batches of one row; the running means over all of them."""
@@ -251,10 +258,12 @@ class _Walk:
         logs = self.engine.logs()  # reading a figure waits for the device
         seconds = time.perf_counter() - began
         self.outcome.train_seconds += seconds
+        if self.outcome.first_step_seconds is None:
+            self.outcome.first_step_seconds = time.perf_counter() - self.began
         if part.shape in self.compiled:
             self.outcome.steady_seconds += seconds
             self.outcome.steady_examples += (stop - start) * part.shape[1]
-            if stop - start == self.batches_a_call:
+            if self.plan.batches_per_call is None and stop - start == self.batches_a_call:
                 fitting = int(self.batches_a_call * _SECONDS_A_CALL / max(seconds, 1e-6))
                 self.batches_a_call = max(1, min(fitting, 4 * self.batches_a_call))
         self.compiled.add(part.shape)

@@ -1,22 +1,90 @@
-"""What suits a network on a device: backend, XLA and precision, by what its layers are.
+"""What suits a network on a device: backend, precision, XLA, batches a call, the order inside its layers.
 
-Measured on two cores with AVX-512 and AMX: TensorFlow's convolutions are several times faster without XLA, and than
-JAX's; recurrent networks spend their time between small operations, which XLA fuses, and JAX runs them faster still;
-bfloat16 nearly doubles convolutions where the processor multiplies it natively and gains recurrent steps nothing.
+Measured on two cores with AVX-512 and AMX (``benchmarks/results.md``): TensorFlow's convolutions are many times faster
+without XLA, and than JAX's; recurrent networks spend their time between small operations, which XLA fuses, and JAX runs
+them faster still; bfloat16 nearly doubles convolutions where the processor multiplies it natively and gains recurrent
+steps nothing. What a key of the config says goes before all of it.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from omegaconf import DictConfig, OmegaConf
 
 from cldnn_lab.targets import walk
 
 _RECURRENT = ("GRU", "LSTM", "SimpleRNN", "RNN", "Bidirectional", "recurrent")
+
+
+class Wanted(Protocol):
+    """The keys of a config that choose for the policy; None, or ``auto``, leaves it the choice."""
+
+    precision: str
+    xla: bool | None
+    batches_per_call: int | None
+    fast_layers: bool | None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a network is computed.
+
+    Attributes:
+        backend: of Keras.
+        device: in words.
+        precision: Keras dtype policy.
+        xla: whether XLA compiles the training loop.
+        batches_per_call: batches in one compiled call; None for as many as half a second takes.
+        fast_layers: whether recurrent and dropout layers compute in the lab's order instead of Keras's.
+    """
+
+    backend: str
+    device: str
+    precision: str
+    xla: bool
+    batches_per_call: int | None
+    fast_layers: bool
+
+    def __str__(self) -> str:
+        portion = (
+            "about half a second of batches" if self.batches_per_call is None else f"{self.batches_per_call} batches"
+        )
+        if self.backend == "torch":
+            how = "batch by batch"
+        else:
+            how = f"{portion} a compiled call, {'with' if self.xla else 'without'} XLA"
+        layers = "recurrent and dropout layers in the lab's order" if self.fast_layers else "layers as Keras has them"
+        return f"{self.backend} on {self.device}, {self.precision}, {how}, data kept there, {layers}"
+
+
+def choose(wanted: Wanted, backend: str, model: Mapping[str, Any], device: str) -> Policy:
+    """The policy for a network.
+
+    Args:
+        wanted: what the config chooses itself.
+        backend: as :func:`backend` decided.
+        model: the model's config.
+        device: as :func:`cldnn_lab.training.backend.device` describes it.
+    """
+    # A GPU has recurrent kernels and random numbers of its own, which Keras uses.
+    fast = device.startswith("CPU") and backend != "torch"
+    return Policy(
+        backend,
+        device,
+        precision(wanted.precision, model, device),
+        backend == "jax" or (backend == "tensorflow" and _given(wanted.xla, recurrent_only(model))),
+        wanted.batches_per_call,
+        backend != "torch" and _given(wanted.fast_layers, fast),
+    )
+
+
+def _given(wanted: bool | None, otherwise: bool) -> bool:
+    return otherwise if wanted is None else wanted
 
 
 def backend(wanted: str, model: Mapping[str, Any]) -> str:

@@ -15,9 +15,10 @@ from cldnn_lab.errors import Mistake
 from cldnn_lab.models.build import build
 from cldnn_lab.schema import Config
 from cldnn_lab.targets import instantiate
-from cldnn_lab.training import policy, schedules
+from cldnn_lab.training import schedules
 from cldnn_lab.training.engine import Engine, make_engine
 from cldnn_lab.training.fit import Outcome, Plan, fit
+from cldnn_lab.training.policy import Policy
 from cldnn_lab.training.progress import EpochProgress
 
 
@@ -83,8 +84,8 @@ class Session:
         return split.x, losses.targets(self.loss, self.dataset.task, split.y, self.dataset.outputs)
 
 
-def prepare(config: Config, dataset: Dataset) -> Session:
-    """Build and compile what the config describes.
+def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
+    """Build and compile what the config describes, to be computed as the policy says.
 
     Raises:
         Mistake: if model, loss, window or schedule do not fit the data.
@@ -110,6 +111,7 @@ def prepare(config: Config, dataset: Dataset) -> Session:
         validate_every=settings.validate_every,
         seed=settings.seed,
         drop_last=settings.window is not None,
+        batches_per_call=policy.batches_per_call,
     )
     schedule = schedules.make(config.schedule, plan.total) if config.schedule else None
     logits = losses.are_logits(loss, config.output_activation)
@@ -123,7 +125,7 @@ def prepare(config: Config, dataset: Dataset) -> Session:
     )
     return Session(
         model,
-        make_engine(trained, window=settings.window, xla=policy.recurrent_only(config.model)),
+        make_engine(trained, window=settings.window, xla=policy.xla, fast_layers=policy.fast_layers),
         plan,
         loss,
         logits,

@@ -1,0 +1,94 @@
+"""Whether speed costs accuracy: five seeds of the plain Keras script against five of the lab's fastest choices.
+
+    python benchmarks/accuracy.py [--seeds 5]
+
+Fashion-MNIST (2,000 images, 5 epochs; looked for where the lab looks), the CLDNN on generated vectors (3,000, 6 epochs)
+and the pulse GRU (500 sequences, 20 epochs). Writes accuracy.csv beside this file and prints, for each, both means,
+their difference and the 95 % interval of Welch's t-test around it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+HERE = Path(__file__).parent
+
+# Network of plain_keras.py: the lab's overrides, figure that is compared.
+CASES = {
+    "cnn": ("data=fashion_mnist data.train_limit=2000 data.test_limit=2000 model=cnn epochs=5", "test_accuracy"),
+    "cldnn": ("data=radioml data.vectors_per_cell=75 model=cldnn epochs=6", "test_accuracy"),
+    "pulse_gru": (
+        "data=pulses model=pulse_rnn optimizer.learning_rate=0.003 batch_size=20 epochs=20",
+        "test_normalised_error",
+    ),
+}
+
+
+def plain(name: str, overrides: str, figure: str, seed: int) -> float:
+    """One run of the plain script's network on the arrays that the lab loads."""
+    import keras
+    import plain_keras
+    from hydra import compose, initialize_config_dir
+
+    from cldnn_lab import data
+    from cldnn_lab.configs import CONFIGS
+    from cldnn_lab.preflight import checked
+
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = checked(compose("train", overrides.split()))
+    loaded = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers, seed=seed)
+    keras.utils.set_random_seed(seed)
+    model = plain_keras.MODELS[name]()
+    model.fit(
+        loaded.train.x,
+        loaded.train.y,
+        batch_size=config.settings.batch_size,
+        epochs=config.settings.epochs,
+        verbose=0,
+    )
+    result = model.evaluate(loaded.test.x, loaded.test.y, verbose=0, return_dict=True)
+    return result["accuracy"] if figure == "test_accuracy" else result["loss"] / float(np.var(loaded.test.y))
+
+
+def lab(overrides: str, figure: str, seeds: int) -> list[float]:
+    """A sweep over the seeds, with ``backend=auto precision=auto``."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "cldnn_lab.train", "-m", *overrides.split(), "backend=auto", "precision=auto"]
+        seeded = f"seed={','.join(str(s) for s in range(1, seeds + 1))}"
+        subprocess.run([*command, seeded, f"hydra.sweep.dir={folder}"], check=True, stdout=subprocess.DEVNULL)
+        found = sorted(Path(folder).glob("*/metrics.json"), key=lambda path: int(path.parent.name))
+        return [float(json.loads(path.read_text())[figure]) for path in found]
+
+
+def main() -> None:
+    """Train both ways and compare."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5, help="runs each way")
+    seeds = parser.parse_args().seeds
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    rows = []
+    for name, (overrides, figure) in CASES.items():
+        ours = lab(overrides, figure, seeds)
+        theirs = [plain(name, overrides, figure, seed) for seed in range(1, seeds + 1)]
+        rows += [(name, figure, way, v) for way, got in (("plain Keras", theirs), ("lab, auto", ours)) for v in got]
+        around = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+        print(
+            f"{name} {figure}: plain {np.mean(theirs):.4f}, lab {np.mean(ours):.4f}, difference "
+            f"{np.mean(ours) - np.mean(theirs):+.4f}, 95 % interval {around.low:+.4f} to {around.high:+.4f}",
+            flush=True,
+        )
+    pd.DataFrame(rows, columns=["network", "figure", "variant", "value"]).to_csv(HERE / "accuracy.csv", index=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""Keras's recurrent layers, the same arithmetic in an order that a processor gets through faster.
+
+Keras multiplies the inputs by the kernel at every time step and leaves the gradient to be traced through the loop. Here
+all time steps' inputs go through the kernel in one product before the loop, and the loop that runs backwards keeps each
+step's gradient, so that those of the weights are one product after it (Appleyard et al. 2016, arXiv:1604.01946,
+sections 3.1 and 3.3). The layers, their weights and what is saved stay Keras's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import keras
+from keras import ops
+
+Tensor = Any
+# step(carry, x) -> (carry, output) over the first axis of xs, from its end with reverse -> (last carry, outputs)
+Scan = Callable[..., tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]
+
+# Derivative of each activation, from its output.
+_SLOPES: Mapping[Any, Callable[[Tensor], Tensor]] = {
+    keras.activations.tanh: lambda y: 1 - y * y,
+    keras.activations.sigmoid: lambda y: y * (1 - y),
+    keras.activations.relu: lambda y: ops.cast(y > 0, y.dtype),
+    keras.activations.linear: ops.ones_like,
+}
+
+
+class _Cell(Protocol):
+    """One time step and its gradient; ``u`` is the recurrent kernel (units, gates)."""
+
+    def forward(self, inputs: Tensor, state: tuple[Tensor, ...], u: Tensor, bias: Tensor) -> tuple[Any, Any]:
+        """From the projected inputs (batch, gates), the state (batch, units) and the state's bias (gates,) to the new
+        state and what the gradient needs of this step, the output first."""
+
+    def backward(self, grads: tuple[Tensor, ...], kept: tuple[Tensor, ...], u: Tensor) -> tuple[Any, Tensor, Tensor]:
+        """From the gradient of the new state to those of the old one, of the projected inputs and of the product of
+        the old state with ``u``."""
+
+
+@dataclass(frozen=True)
+class _Simple:
+    activation: Any
+    recurrent_activation: Any = None
+
+    def forward(self, inputs: Tensor, state: tuple[Tensor, ...], u: Tensor, bias: Tensor) -> tuple[Any, Any]:
+        h = self.activation(inputs + ops.matmul(state[0], u))
+        return (h,), (h,)
+
+    def backward(self, grads: tuple[Tensor, ...], kept: tuple[Tensor, ...], u: Tensor) -> tuple[Any, Tensor, Tensor]:
+        d = grads[0] * _SLOPES[self.activation](kept[0])
+        return (ops.matmul(d, ops.transpose(u)),), d, d
+
+
+@dataclass(frozen=True)
+class _GRU:
+    activation: Any
+    recurrent_activation: Any
+
+    def forward(self, inputs: Tensor, state: tuple[Tensor, ...], u: Tensor, bias: Tensor) -> tuple[Any, Any]:
+        (h,) = state
+        from_state = ops.matmul(h, u) + bias
+        in_z, in_r, in_n = ops.split(inputs, 3, axis=-1)
+        st_z, st_r, st_n = ops.split(from_state, 3, axis=-1)
+        z, r = self.recurrent_activation(in_z + st_z), self.recurrent_activation(in_r + st_r)
+        n = self.activation(in_n + r * st_n)
+        new = z * h + (1 - z) * n
+        return (new,), (new, h, z, r, n, st_n)
+
+    def backward(self, grads: tuple[Tensor, ...], kept: tuple[Tensor, ...], u: Tensor) -> tuple[Any, Tensor, Tensor]:
+        (d,), (_, h, z, r, n, st_n) = grads, kept
+        gate = _SLOPES[self.recurrent_activation]
+        d_z = d * (h - n) * gate(z)
+        d_n = d * (1 - z) * _SLOPES[self.activation](n)
+        d_r = d_n * st_n * gate(r)
+        from_state = ops.concatenate([d_z, d_r, d_n * r], axis=-1)
+        old = d * z + ops.matmul(from_state, ops.transpose(u))
+        return (old,), ops.concatenate([d_z, d_r, d_n], axis=-1), from_state
+
+
+@dataclass(frozen=True)
+class _LSTM:
+    activation: Any
+    recurrent_activation: Any
+
+    def forward(self, inputs: Tensor, state: tuple[Tensor, ...], u: Tensor, bias: Tensor) -> tuple[Any, Any]:
+        h, c = state
+        i, f, g, o = ops.split(inputs + ops.matmul(h, u), 4, axis=-1)
+        i, f, o = self.recurrent_activation(i), self.recurrent_activation(f), self.recurrent_activation(o)
+        g = self.activation(g)
+        new = f * c + i * g
+        squashed = self.activation(new)
+        return (o * squashed, new), (o * squashed, c, i, f, g, o, squashed)
+
+    def backward(self, grads: tuple[Tensor, ...], kept: tuple[Tensor, ...], u: Tensor) -> tuple[Any, Tensor, Tensor]:
+        (d_h, d_c), (_, c, i, f, g, o, squashed) = grads, kept
+        gate, slope = _SLOPES[self.recurrent_activation], _SLOPES[self.activation]
+        d_c = d_c + d_h * o * slope(squashed)
+        d = ops.concatenate(
+            [d_c * g * gate(i), d_c * c * gate(f), d_c * i * slope(g), d_h * squashed * gate(o)], axis=-1
+        )
+        return (ops.matmul(d, ops.transpose(u)), d_c * f), d, d
+
+
+_CELLS: Mapping[type, Any] = {keras.layers.SimpleRNN: _Simple, keras.layers.GRU: _GRU, keras.layers.LSTM: _LSTM}
+
+
+def rearrange(model: keras.Model, scan: Scan) -> int:
+    """Let the recurrent layers of ``model`` compute in this module's order.
+
+    A layer that does something else than its plain equations (recurrent dropout, unrolling, an activation without a
+    slope here, a GRU that resets before the product) keeps Keras's own loop; so does a call with a mask.
+
+    Args:
+        scan: the backend's loop over time.
+
+    Returns:
+        How many layers were taken.
+    """
+    taken = [layer for layer in model._flatten_layers() if _fits(layer)]
+    for layer in taken:
+        layer.inner_loop = partial(_inner_loop, layer, scan)
+    return len(taken)
+
+
+def _fits(layer: keras.Layer) -> bool:
+    if type(layer) not in _CELLS or layer.dropout or layer.recurrent_dropout or layer.unroll:
+        return False
+    activations = {layer.activation, getattr(layer, "recurrent_activation", layer.activation)}
+    return activations <= _SLOPES.keys() and getattr(layer, "reset_after", True)
+
+
+def _inner_loop(
+    layer: Any, scan: Scan, sequences: Tensor, initial_state: Any, mask: Any = None, training: bool = False
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """What Keras's ``inner_loop`` gives: the last output, all outputs (batch, time, units) and the last states."""
+    if mask is not None:
+        return type(layer).inner_loop(layer, sequences, initial_state, mask, training=training)
+    # In float32 under mixed precision too: sums over many small steps, and processors have no small bfloat16 steps.
+    state = [ops.cast(s, "float32") for s in (initial_state if isinstance(initial_state, list) else [initial_state])]
+    x = ops.cast(sequences, "float32")
+    if layer.go_backwards:
+        x = ops.flip(x, axis=1)
+    cell = _CELLS[type(layer)](layer.activation, getattr(layer, "recurrent_activation", None))
+    kernels = [ops.cast(ops.convert_to_tensor(w), "float32") for w in (layer.cell.kernel, layer.cell.recurrent_kernel)]
+    outputs, *last = _recurrence(cell, scan)(x, *kernels, *_biases(layer, kernels[0]), *state)
+    last = [ops.cast(s, sequences.dtype) for s in last]
+    return last[0], ops.cast(outputs, sequences.dtype), last
+
+
+def _biases(layer: Any, kernel: Tensor) -> tuple[Tensor, Tensor]:
+    """The bias of the inputs and that of the state, which the GRU alone has apart."""
+    none = ops.zeros_like(kernel[0])
+    if layer.cell.bias is None:
+        return none, none
+    bias = ops.cast(ops.convert_to_tensor(layer.cell.bias), "float32")
+    return (bias[0], bias[1]) if len(bias.shape) == 2 else (bias, none)
+
+
+def _recurrence(cell: _Cell, scan: Scan) -> Callable[..., tuple[Tensor, ...]]:
+    """The whole sequence as one function with a gradient of its own.
+
+    It takes the inputs (batch, time, features), kernel, recurrent kernel, both biases and the initial states (batch,
+    units), and gives the outputs (batch, time, units) and the last states.
+    """
+
+    @ops.custom_gradient
+    def forward(x: Tensor, w: Tensor, u: Tensor, b_in: Tensor, b_state: Tensor, *first: Tensor) -> Any:
+        x = ops.transpose(x, (1, 0, 2))
+        last, kept = scan(lambda state, z: cell.forward(z, state, u, b_state), first, ops.matmul(x, w) + b_in)
+        outputs = kept[0]
+
+        def gradient(*upstream: Any) -> tuple[Tensor, ...]:
+            d_outputs, *d_last = upstream if len(upstream) > 1 else upstream[0]
+
+            def step(grads: tuple[Tensor, ...], at: tuple[Tensor, ...]) -> tuple[Any, Any]:
+                d_output, *values = at
+                old, d_in, d_state = cell.backward((grads[0] + d_output, *grads[1:]), tuple(values), u)
+                return old, (d_in, d_state)
+
+            along = (ops.transpose(d_outputs, (1, 0, 2)), *kept)
+            d_first, (d_in, d_state) = scan(step, tuple(d_last), along, reverse=True)
+            before = ops.concatenate([ops.expand_dims(first[0], 0), outputs[:-1]], axis=0)
+            return (
+                ops.transpose(ops.matmul(d_in, ops.transpose(w)), (1, 0, 2)),
+                ops.matmul(ops.transpose(_rows(x)), _rows(d_in)),
+                ops.matmul(ops.transpose(_rows(before)), _rows(d_state)),
+                ops.sum(d_in, axis=(0, 1)),
+                ops.sum(d_state, axis=(0, 1)),
+                *d_first,
+            )
+
+        return (ops.transpose(outputs, (1, 0, 2)), *last), gradient
+
+    return forward
+
+
+def _rows(values: Tensor) -> Tensor:
+    """(time, batch, n) as (time * batch, n)."""
+    return ops.reshape(values, (-1, values.shape[2]))
