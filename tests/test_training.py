@@ -55,18 +55,23 @@ print("equal")
 """
 
 
-@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
-def test_the_engine_trains_what_keras_fit_trains(name: str, tmp_path: Path) -> None:
-    pytest.importorskip(name)
+def says(script: str, word: str, backend: str, folder: Path) -> None:
+    """``script``, in a process of its own on ``backend``, ends by printing ``word``."""
     done = subprocess.run(
-        [sys.executable, "-c", CHECK],
-        cwd=tmp_path,
+        [sys.executable, "-c", script],
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "KERAS_BACKEND": name},
+        env={**os.environ, "KERAS_BACKEND": backend},
     )
-    assert done.stdout.strip() == "equal", done.stderr
+    assert done.stdout.strip() == word, done.stderr
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+def test_the_engine_trains_what_keras_fit_trains(name: str, tmp_path: Path) -> None:
+    pytest.importorskip(name)
+    says(CHECK, "equal", name, tmp_path)
 
 
 FAST = """
@@ -101,15 +106,7 @@ print("equal")
 @pytest.mark.parametrize("name", ["tensorflow", "jax"])
 def test_the_faster_order_of_recurrent_layers_trains_what_keras_does(name: str, tmp_path: Path) -> None:
     pytest.importorskip(name)
-    done = subprocess.run(
-        [sys.executable, "-c", FAST],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "KERAS_BACKEND": name},
-    )
-    assert done.stdout.strip() == "equal", done.stderr
+    says(FAST, "equal", name, tmp_path)
 
 
 KEPT = """
@@ -132,15 +129,7 @@ print("kept")
 
 
 def test_what_the_faster_order_cannot_do_stays_keras(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", KEPT],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
-    )
-    assert done.stdout.strip() == "kept", done.stderr
+    says(KEPT, "kept", "tensorflow", tmp_path)
 
 
 DROPOUT = """
@@ -168,15 +157,7 @@ print("drops")
 
 
 def test_the_faster_dropout_drops_at_its_rate_and_keeps_the_expectation(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", DROPOUT],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
-    )
-    assert done.stdout.strip() == "drops", done.stderr
+    says(DROPOUT, "drops", "tensorflow", tmp_path)
 
 
 def test_every_example_is_trained_once_an_epoch_in_an_order_of_seed_and_epoch() -> None:
