@@ -3,13 +3,12 @@
     python benchmarks/worker.py cnn lab precision=auto      network, variant, overrides of the lab's config
 
 Prints ``ready`` once everything is compiled; then, for every line that it reads, the training examples a second of
-about two seconds of training; at the end of its input the peak memory in MiB.
+about two seconds of training.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -36,7 +35,7 @@ def lab(network: Network, overrides: list[str]) -> Callable[[int], None]:
         )
     config = checked(composed)
     backend.bind(config.backend, config.settings.threads)
-    policy = backend.start(config.backend, config.settings, 1, config.model)
+    policy = backend.start(config)
     from cldnn_lab.data.dataset import Dataset, Split
     from cldnn_lab.training.session import prepare
 
@@ -106,7 +105,6 @@ def main() -> None:
         began = time.perf_counter()
         epochs(count)
         print(count * network.examples / (time.perf_counter() - began), flush=True)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
 
 
 if __name__ == "__main__":

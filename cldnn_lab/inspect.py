@@ -14,6 +14,7 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -23,7 +24,7 @@ from cldnn_lab import runs
 from cldnn_lab.diagnostics import choose, take
 from cldnn_lab.diagnostics.options import OPTIONS, STANDALONE, Options
 from cldnn_lab.errors import Mistake, nearest
-from cldnn_lab.schema import BACKENDS, parse
+from cldnn_lab.schema import parse
 
 _KEYS = ("diagnostics", "data_root", "folder", "backend")
 
@@ -67,20 +68,17 @@ def inspect(arguments: Sequence[str]) -> list[Path]:
 
 
 def _of_run(run: runs.Run, chosen: dict[str, Options], settings: DictConfig) -> list[Path]:
-    config = parse(run.config, run.choices)
+    told = {key: settings[key] for key in ("backend", "data_root") if key in settings}
+    config = parse(cast(DictConfig, OmegaConf.merge(run.config, told)), run.choices)
     if not (run.folder / runs.MODEL).is_file():
         raise Mistake(f"{run.folder / runs.MODEL} is missing: the run saved no model.")
     folder = Path(str(settings.get("folder", run.folder / "diagnostics")))
 
     from cldnn_lab import data
-    from cldnn_lab.training import backend, policy
+    from cldnn_lab.training import backend
 
-    wanted = str(settings.get("backend", config.settings.backend))
-    if wanted not in BACKENDS:
-        raise Mistake(f"backend: {wanted!r} is not a choice; {nearest(wanted, BACKENDS)}.")
-    backend.load(policy.backend(wanted, config.model))
-    root = Path(str(settings.get("data_root", config.settings.data_root)))
-    dataset = data.load(config.data, root, prefers=config.prefers, seed=config.settings.seed)
+    backend.load(config.backend)
+    dataset = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers, seed=config.settings.seed)
     return _take(chosen, run.model(), dataset, folder, f"{config.choices.get('model', 'model')} on {dataset.name}")
 
 

@@ -15,10 +15,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cldnn_lab.errors import Mistake
 from cldnn_lab.schema import Config, parse
+from cldnn_lab.training.backend import check_threads
 
 
 def checked(config: DictConfig, choices: Mapping[str, Any] | None = None) -> Config:
-    """A composed config with or without its ``hydra`` node, parsed.
+    """A composed config with or without its ``hydra`` node, parsed, for a run on this machine.
 
     Args:
         choices: Hydra's choice for each config group; read from the ``hydra`` node where that is there.
@@ -30,7 +31,9 @@ def checked(config: DictConfig, choices: Mapping[str, Any] | None = None) -> Con
     own = config.copy()
     with open_dict(own):
         own.pop("hydra", None)
-    return parse(own, choices)
+    parsed = parse(own, choices)
+    check_threads(parsed.settings.threads)
+    return parsed
 
 
 class Preflight(Callback):

@@ -14,7 +14,7 @@ from cldnn_lab.evaluation import Evaluation
 from cldnn_lab.models.build import parameters, summary_table
 from cldnn_lab.runs import Run
 from cldnn_lab.schema import Config
-from cldnn_lab.training.backend import device, quiet
+from cldnn_lab.training.backend import quiet
 from cldnn_lab.training.fit import Outcome
 from cldnn_lab.training.policy import Policy
 from cldnn_lab.training.session import Session
@@ -86,11 +86,11 @@ def collect(
         "batch_size": config.settings.batch_size,
         "loss_function": session.loss,
         "seed": config.settings.seed,
-        "backend": keras.backend.backend(),
+        "backend": policy.backend,
         "precision": policy.precision,
         "xla": policy.xla,
         "fast_layers": policy.fast_layers,
-        "device": device(),
+        "device": policy.device,
     }
 
 
@@ -113,15 +113,15 @@ def introduction(session: Session, policy: Policy) -> str:
     )
 
 
-def write_before_training(run: Run, session: Session) -> None:
+def write_before_training(run: Run, session: Session, policy: Policy) -> None:
     """What is known before the first batch: the layer table and the environment."""
     run.write(runs.LAYERS, lambda path: path.write_text(summary_table(session.model) + "\n", encoding="utf-8"))
     run.write_json(
         runs.ENVIRONMENT,
         {
             **runs.environment(),
-            "backend": keras.backend.backend(),
-            "device": device(),
+            "backend": policy.backend,
+            "device": policy.device,
             "data_source": session.dataset.origin,
             "data_fingerprint": fingerprint(session.dataset),
         },

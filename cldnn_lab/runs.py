@@ -97,8 +97,7 @@ class Run:
         path = self.folder / ".hydra" / "hydra.yaml"
         if not path.is_file():
             return {}
-        chosen = OmegaConf.select(OmegaConf.load(path), "hydra.runtime.choices") or {}
-        return {str(k): str(v) for k, v in chosen.items()}
+        return dict(OmegaConf.select(OmegaConf.load(path), "hydra.runtime.choices") or {})
 
     @property
     def metrics(self) -> dict[str, Any]:

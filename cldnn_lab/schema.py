@@ -21,7 +21,6 @@ from cldnn_lab.losses import LOSSES, check_loss
 from cldnn_lab.models import spec
 from cldnn_lab.targets import check_targets
 from cldnn_lab.training import policy, schedules
-from cldnn_lab.training.backend import check_threads
 from cldnn_lab.typed import resolved, typed
 
 BACKENDS = ("tensorflow", "jax", "torch", "auto")
@@ -46,7 +45,8 @@ class Settings:
         precision: float32, mixed_bfloat16, or auto (bfloat16 where the hardware has it and it pays).
         xla: compile TensorFlow's training loop with XLA; None for recurrent networks alone. JAX always does.
         batches_per_call: batches in one compiled call; None for as many as half a second takes.
-        fast_layers: recurrent and dropout layers in the lab's faster order; None on processors alone.
+        fast_layers: recurrent and dropout layers and updates of many weights in the lab's faster order; None on
+            processors alone.
         threads: processor threads to compute with; None for all that the process may use.
         data_root: folder under which data files are looked for.
         logger: ``tensorboard`` writes event files beside the run's own files; None writes none.
@@ -128,7 +128,6 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
             raise Mistake(f"{group}: nothing chosen; choose one with {group}=<name> (--help lists them).")
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key not in groups])
     settings = typed(Settings, resolved(plain, "config"))
-    check_threads(settings.threads)
     looks = diagnostics.choose(settings.diagnostics)
 
     source = config.data.get("source")

@@ -50,13 +50,13 @@ def train(config: Config, run: Run) -> None:
     # Data first: a file that is missing or broken is told before Keras, which takes seconds, is imported.
     dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers, seed=settings.seed)
     log.info("Data: %s: %s (%s)", dataset.name, dataset.origin, dataset.sizes)
-    policy = backend.start(config.backend, settings, settings.seed, config.model)
+    policy = backend.start(config)
     from cldnn_lab import evaluation, results
     from cldnn_lab.training.callbacks import callbacks
     from cldnn_lab.training.session import prepare
 
     session = prepare(config, dataset, policy)
-    results.write_before_training(run, session)
+    results.write_before_training(run, session, policy)
     log.info("%s", results.introduction(session, policy))
 
     title = f"{config.choices.get('model', 'model')} on {dataset.name}"

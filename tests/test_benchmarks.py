@@ -45,8 +45,8 @@ def test_the_plain_networks_are_those_of_the_lab() -> None:
 @pytest.mark.parametrize("variant", ["lab", "keras"])
 def test_the_worker_trains_a_turn_for_every_line(variant: str) -> None:
     done = run(str(BENCHMARKS / "worker.py"), "binary_cnn", variant, "--examples=128", text="\n")
-    ready, speed, memory = done.stdout.split()
-    assert ready == "ready" and float(speed) > 0 and float(memory) > 100, done.stderr
+    ready, speed = done.stdout.split()
+    assert ready == "ready" and float(speed) > 0, done.stderr
 
 
 def test_the_benchmark_refuses_what_it_does_not_know() -> None:

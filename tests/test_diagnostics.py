@@ -484,10 +484,13 @@ def test_inspect_takes_options_and_another_folder(run_folder: Path, tmp_path: Pa
     assert {path.name for path in tmp_path.iterdir()} == {"feature_maps_0.png", "feature_maps_3.png"}
 
 
-def test_inspect_takes_up_a_run_that_left_the_backend_to_the_policy(run_folder: Path, tmp_path: Path) -> None:
+def test_inspect_takes_up_a_run_of_a_larger_machine_that_left_the_backend_to_the_policy(
+    run_folder: Path, tmp_path: Path
+) -> None:
     copy = shutil.copytree(run_folder, tmp_path / "run")
     config = copy / ".hydra" / "config.yaml"
-    config.write_text(re.sub(r"(?m)^backend: .*$", "backend: auto", config.read_text()))
+    text = re.sub(r"(?m)^backend: .*$", "backend: auto", config.read_text())
+    config.write_text(re.sub(r"(?m)^threads: .*$", "threads: 999", text))
     done = subprocess.run(
         [sys.executable, "-m", "cldnn_lab.inspect", str(copy), "diagnostics=filters"],
         capture_output=True,

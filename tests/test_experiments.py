@@ -110,12 +110,10 @@ def small(experiment: catalogue.Experiment, data_root: Path) -> Config:
 
 
 @pytest.fixture(scope="session")
-def _keras(composed: dict[str, catalogue.Experiment]) -> None:
+def _keras() -> None:
     from cldnn_lab.training import backend
 
-    backend.bind("tensorflow")
-    taken = composed["000/part2"].config
-    backend.start("tensorflow", checked(taken, {"model": "model"}).settings, 1, taken.model)
+    backend.load("tensorflow")
 
 
 @pytest.mark.usefixtures("_keras")

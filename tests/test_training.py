@@ -116,12 +116,13 @@ from cldnn_lab.training.engine_tensorflow import scan
 
 L = keras.layers
 for layer in (L.GRU(3, reset_after=False), L.LSTM(3, recurrent_dropout=0.5), L.SimpleRNN(3, activation="elu")):
-    model = keras.Sequential([L.Input((4, 2)), layer])
-    assert recurrent.rearrange(model, scan) == 0, layer
+    recurrent.rearrange(keras.Sequential([L.Input((4, 2)), layer]), scan)
+    assert "inner_loop" not in vars(layer), layer
 masked = keras.Sequential([L.Input((4,)), L.Embedding(5, 2, mask_zero=True), L.LSTM(3)])
 ids = np.array([[1, 2, 0, 0], [3, 4, 1, 2]])
 before = masked.predict(ids, verbose=0)
-assert recurrent.rearrange(masked, scan) == 1
+recurrent.rearrange(masked, scan)
+assert "inner_loop" in vars(masked.layers[-1])
 masked.predict_function = None
 np.testing.assert_array_equal(masked.predict(ids, verbose=0), before)
 print("kept")
@@ -146,9 +147,10 @@ with tf.GradientTape() as tape:
     y = layer(x, training=True)
 slope = tape.gradient(y, x).numpy()
 kept = y.numpy() != 0
-assert abs(kept.mean() - 0.7) < 0.005, kept.mean()
-np.testing.assert_allclose(y.numpy()[kept], x.numpy()[kept] / 0.7, rtol=1e-4)
-np.testing.assert_allclose(slope, kept / 0.7, rtol=1e-4)
+shares = [(layer(x, training=True).numpy() != 0).mean() for _ in range(30)]
+assert abs(np.mean(shares) - 0.7) < 0.001, "256 times the rate is no whole number, yet it is met"
+np.testing.assert_allclose(y.numpy()[kept], x.numpy()[kept] / 0.7, rtol=1e-6)
+np.testing.assert_allclose(slope, kept / 0.7, rtol=1e-6)
 assert (layer(x, training=True).numpy() != y.numpy()).any(), "every batch has a mask of its own"
 assert np.abs(np.corrcoef(kept[:, :-1].ravel(), kept[:, 1:].ravel())[0, 1]) < 0.02
 np.testing.assert_array_equal(layer(x, training=False), x)
@@ -158,6 +160,78 @@ print("drops")
 
 def test_the_faster_dropout_drops_at_its_rate_and_keeps_the_expectation(tmp_path: Path) -> None:
     says(DROPOUT, "drops", "tensorflow", tmp_path)
+
+
+UPDATES = """
+import keras, numpy as np
+from cldnn_lab.training import engine_tensorflow
+from cldnn_lab.training.engine import make_engine
+
+engine_tensorflow._MANY_WEIGHTS = 100
+ids = np.random.default_rng(0).integers(0, 9, (6, 4)).astype(np.int32)
+order = np.arange(6, dtype=np.int32).reshape(3, 2)
+
+def trained(fast, units, optimizer):
+    keras.utils.set_random_seed(3)
+    L = keras.layers
+    model = keras.Sequential([L.Input((4,)), L.Embedding(9, 5), L.Flatten(), L.Dense(units), L.Dense(1)])
+    model.compile(optimizer, "mse")
+    engine = make_engine(model, fast_layers=fast)
+    assert ("apply" in vars(model.optimizer)) == (fast and units > 2), "only updates of many weights are compiled"
+    y = np.ones((6, 1), np.float32)
+    engine.prepare(ids[:2], y[:2])
+    for _ in range(3):
+        engine.train(engine.place(ids), engine.place(y), order, 0, 3)
+    assert int(model.optimizer.iterations) == 9
+    return model.get_weights()
+
+def optimizers():
+    yield keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5), global_clipnorm=0.5)
+    yield keras.optimizers.RMSprop(0.01, weight_decay=0.1)
+    yield keras.optimizers.SGD(0.1, momentum=0.9, clipvalue=0.01)
+
+for units in (2, 20):
+    for ours, theirs in zip(optimizers(), optimizers(), strict=True):
+        for a, b in zip(trained(True, units, ours), trained(False, units, theirs), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6, err_msg=ours.name)
+print("equal")
+"""
+
+
+def test_a_compiled_update_is_the_optimizer_s_own(tmp_path: Path) -> None:
+    says(UPDATES, "equal", "tensorflow", tmp_path)
+
+
+MIXED = """
+import keras, numpy as np
+from cldnn_lab.training.engine import make_engine
+
+keras.config.set_dtype_policy("mixed_bfloat16")
+x = np.random.default_rng(0).normal(size=(8, 6, 3)).astype(np.float32)
+
+def step(fast, cell):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.layers.Input((6, 3)), getattr(keras.layers, cell)(4)])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    before = model.get_weights()
+    engine = make_engine(model, fast_layers=fast)
+    engine.prepare(x[:8], x[:8, 0, :1])
+    order = np.arange(8, dtype=np.int32).reshape(1, 8)
+    engine.train(engine.place(x), engine.place(x[:, 0, :1]), order, 0, 1)
+    return [a - b for a, b in zip(model.get_weights(), before, strict=True)]
+
+for cell in ("SimpleRNN", "GRU", "LSTM"):
+    for ours, keras_own in zip(step(True, cell), step(False, cell), strict=True):
+        assert np.abs(ours).max() > 0.01
+        np.testing.assert_allclose(ours, keras_own, atol=0.02 * np.abs(keras_own).max(), err_msg=cell)
+print("close")
+"""
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax"])
+def test_the_faster_order_does_in_bfloat16_what_keras_does(name: str, tmp_path: Path) -> None:
+    pytest.importorskip(name)
+    says(MIXED, "close", name, tmp_path)
 
 
 def test_every_example_is_trained_once_an_epoch_in_an_order_of_seed_and_epoch() -> None:

@@ -7,12 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cldnn_lab.errors import Mistake
-from cldnn_lab.training.policy import Policy, Wanted, choose
+from cldnn_lab.training.policy import Policy, choose
+
+if TYPE_CHECKING:
+    from cldnn_lab.schema import Config
 
 _threads: int | None = None  # to which this process was limited when Keras was imported
 _processors = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set[int]()
@@ -96,14 +99,12 @@ def quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def start(backend: str, wanted: Wanted, seed: int, model: Mapping[str, Any]) -> Policy:
+def start(config: Config) -> Policy:
     """Make Keras ready for one run: what earlier runs of the process left is forgotten, the precision set and
     every source of randomness seeded.
 
     Args:
-        backend: as :func:`bind` was told.
-        wanted: what the config chooses itself.
-        model: the model's config, which the policy looks at.
+        config: of the run; its backend is the one that :func:`bind` was told.
 
     Returns:
         How the run will be computed.
@@ -114,10 +115,10 @@ def start(backend: str, wanted: Wanted, seed: int, model: Mapping[str, Any]) -> 
         from cldnn_lab.training.engine_tensorflow import forget_graphs
 
         forget_graphs()
-    chosen = choose(wanted, backend, model, device())
+    chosen = choose(config.settings, config.backend, config.model, device())
     keras.config.set_dtype_policy(chosen.precision)
     with quiet():  # seeding imports TensorFlow, whatever the backend
-        keras.utils.set_random_seed(seed)
+        keras.utils.set_random_seed(config.settings.seed)
     return chosen
 
 

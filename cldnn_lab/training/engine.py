@@ -24,7 +24,8 @@ class Engine(ABC):
             after the other, state kept between them (truncated back-propagation through time); None for
             whole examples.
         xla: compile with XLA where the backend leaves a choice.
-        fast_layers: let recurrent and dropout layers compute the same in an order that suits the processor.
+        fast_layers: let recurrent and dropout layers, and the updates of many weights, compute the same in an order
+            that suits the processor.
     """
 
     def __init__(self, model: Any, *, window: int | None = None, xla: bool = False, fast_layers: bool = False) -> None:
@@ -36,7 +37,7 @@ class Engine(ABC):
 
     @abstractmethod
     def rearrange(self) -> None:
-        """Give layers of the model a faster order of the same arithmetic, where this backend has one."""
+        """Give the model's layers and updates a faster order of the same arithmetic, where this backend has one."""
 
     def prepare(self, x: np.ndarray, y: np.ndarray) -> None:
         """Create the optimizer's and the metrics' variables from a first batch, before anything is compiled."""

@@ -40,7 +40,8 @@ class Policy:
         precision: Keras dtype policy.
         xla: whether XLA compiles the training loop.
         batches_per_call: batches in one compiled call; None for as many as half a second takes.
-        fast_layers: whether recurrent and dropout layers compute in the lab's order instead of Keras's.
+        fast_layers: whether recurrent and dropout layers and the updates of many weights compute in the lab's order
+            instead of Keras's.
     """
 
     backend: str
@@ -58,7 +59,7 @@ class Policy:
             how = "batch by batch"
         else:
             how = f"{portion} a compiled call, {'with' if self.xla else 'without'} XLA"
-        layers = "recurrent and dropout layers in the lab's order" if self.fast_layers else "layers as Keras has them"
+        layers = "layers and updates in the lab's order" if self.fast_layers else "layers as Keras has them"
         return f"{self.backend} on {self.device}, {self.precision}, {how}, data kept there, {layers}"
 
 

@@ -108,7 +108,7 @@ class _LSTM:
 _CELLS: Mapping[type, Any] = {keras.layers.SimpleRNN: _Simple, keras.layers.GRU: _GRU, keras.layers.LSTM: _LSTM}
 
 
-def rearrange(model: keras.Model, scan: Scan) -> int:
+def rearrange(model: keras.Model, scan: Scan) -> None:
     """Let the recurrent layers of ``model`` compute in this module's order.
 
     A layer that does something else than its plain equations (recurrent dropout, unrolling, an activation without a
@@ -116,14 +116,9 @@ def rearrange(model: keras.Model, scan: Scan) -> int:
 
     Args:
         scan: the backend's loop over time.
-
-    Returns:
-        How many layers were taken.
     """
-    taken = [layer for layer in model._flatten_layers() if _fits(layer)]
-    for layer in taken:
+    for layer in filter(_fits, model._flatten_layers()):
         layer.inner_loop = partial(_inner_loop, layer, scan)
-    return len(taken)
 
 
 def _fits(layer: keras.Layer) -> bool:
@@ -139,11 +134,9 @@ def _inner_loop(
     """What Keras's ``inner_loop`` gives: the last output, all outputs (batch, time, units) and the last states."""
     if mask is not None:
         return type(layer).inner_loop(layer, sequences, initial_state, mask, training=training)
-    # In float32 under mixed precision too: sums over many small steps, and processors have no small bfloat16 steps.
+    # The steps are in float32 under mixed precision too: sums over many of them, too small for bfloat16 to gain.
     state = [ops.cast(s, "float32") for s in (initial_state if isinstance(initial_state, list) else [initial_state])]
-    x = ops.cast(sequences, "float32")
-    if layer.go_backwards:
-        x = ops.flip(x, axis=1)
+    x = ops.flip(sequences, axis=1) if layer.go_backwards else sequences
     cell = _CELLS[type(layer)](layer.activation, getattr(layer, "recurrent_activation", None))
     kernels = [ops.cast(ops.convert_to_tensor(w), "float32") for w in (layer.cell.kernel, layer.cell.recurrent_kernel)]
     outputs, *last = _recurrence(cell, scan)(x, *kernels, *_biases(layer, kernels[0]), *state)
@@ -164,13 +157,15 @@ def _recurrence(cell: _Cell, scan: Scan) -> Callable[..., tuple[Tensor, ...]]:
     """The whole sequence as one function with a gradient of its own.
 
     It takes the inputs (batch, time, features), kernel, recurrent kernel, both biases and the initial states (batch,
-    units), and gives the outputs (batch, time, units) and the last states.
+    units), and gives the outputs (batch, time, units) and the last states. The products over all time steps are done
+    in the inputs' dtype, everything else in float32.
     """
 
     @ops.custom_gradient
     def forward(x: Tensor, w: Tensor, u: Tensor, b_in: Tensor, b_state: Tensor, *first: Tensor) -> Any:
+        product = partial(_product, x.dtype)
         x = ops.transpose(x, (1, 0, 2))
-        last, kept = scan(lambda state, z: cell.forward(z, state, u, b_state), first, ops.matmul(x, w) + b_in)
+        last, kept = scan(lambda state, z: cell.forward(z, state, u, b_state), first, product(x, w) + b_in)
         outputs = kept[0]
 
         def gradient(*upstream: Any) -> tuple[Tensor, ...]:
@@ -185,9 +180,9 @@ def _recurrence(cell: _Cell, scan: Scan) -> Callable[..., tuple[Tensor, ...]]:
             d_first, (d_in, d_state) = scan(step, tuple(d_last), along, reverse=True)
             before = ops.concatenate([ops.expand_dims(first[0], 0), outputs[:-1]], axis=0)
             return (
-                ops.transpose(ops.matmul(d_in, ops.transpose(w)), (1, 0, 2)),
-                ops.matmul(ops.transpose(_rows(x)), _rows(d_in)),
-                ops.matmul(ops.transpose(_rows(before)), _rows(d_state)),
+                ops.cast(ops.transpose(product(d_in, ops.transpose(w)), (1, 0, 2)), x.dtype),
+                product(ops.transpose(_rows(x)), _rows(d_in)),
+                product(ops.transpose(_rows(before)), _rows(d_state)),
                 ops.sum(d_in, axis=(0, 1)),
                 ops.sum(d_state, axis=(0, 1)),
                 *d_first,
@@ -196,6 +191,11 @@ def _recurrence(cell: _Cell, scan: Scan) -> Callable[..., tuple[Tensor, ...]]:
         return (ops.transpose(outputs, (1, 0, 2)), *last), gradient
 
     return forward
+
+
+def _product(dtype: Any, a: Tensor, b: Tensor) -> Tensor:
+    """The matrix product of ``a`` and ``b`` as ``dtype``, in float32."""
+    return ops.cast(ops.matmul(ops.cast(a, dtype), ops.cast(b, dtype)), "float32")
 
 
 def _rows(values: Tensor) -> Tensor:
