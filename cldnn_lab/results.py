@@ -90,6 +90,7 @@ def collect(
         "precision": policy.precision,
         "xla": policy.xla,
         "fast_layers": policy.fast_layers,
+        "data_on_device": policy.data_on_device,
         "device": policy.device,
     }
 

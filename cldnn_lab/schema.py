@@ -47,6 +47,7 @@ class Settings:
         batches_per_call: batches in one compiled call; None for as many as half a second takes.
         fast_layers: recurrent and dropout layers and updates of many weights in the lab's faster order; None on
             processors alone.
+        data_on_device: keep all data where it is computed with; None where it fits.
         threads: processor threads to compute with; None for all that the process may use.
         data_root: folder under which data files are looked for.
         logger: ``tensorboard`` writes event files beside the run's own files; None writes none.
@@ -67,6 +68,7 @@ class Settings:
     xla: bool | None = None
     batches_per_call: int | None = field(default=None, metadata={"min": 1})
     fast_layers: bool | None = None
+    data_on_device: bool | None = None
     threads: int | None = field(default=None, metadata={"min": 1})
     data_root: str = "data"
     logger: str | None = field(default=None, metadata={"choices": LOGGERS})

@@ -31,26 +31,28 @@ draw = np.random.default_rng(0)
 x, y = draw.random((50, 6, 6, 1), dtype=np.float32), draw.integers(0, 4, 50).astype(np.int32)
 plain = network()
 fitted = plain.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0, validation_data=(x, y))
-model = network()
-engine = make_engine(model)
-engine.prepare(x[:16], y[:16])
-placed = engine.place(x), engine.place(y)
-parts = in_batches(np.arange(50, dtype=np.int32), 16)
-for epoch in range(3):
-    engine.reset_metrics()
-    for part in parts:
-        for start in range(len(part)):  # several calls an epoch give what one call gives
-            engine.train(*placed, part, start, start + 1)
-    logs = engine.logs()
-    engine.reset_metrics()
-    for part in parts:
-        engine.test(*placed, part, 0, len(part))
-    logs |= {"val_" + name: value for name, value in engine.logs().items()}
-    for name, value in logs.items():
-        assert abs(value - fitted.history[name][epoch]) < 1e-4, (epoch, name, value, fitted.history[name][epoch])
-for ours, theirs in zip(model.get_weights(), plain.get_weights()):
-    np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
-assert int(model.optimizer.iterations) == 12
+for resident in (True, False):
+    model = network()
+    engine = make_engine(model, data_on_device=resident)
+    engine.prepare(x[:16], y[:16])
+    placed = engine.keep(x), engine.keep(y)
+    assert (placed[0] is x) != resident
+    parts = in_batches(np.arange(50, dtype=np.int32), 16)
+    for epoch in range(3):
+        engine.reset_metrics()
+        for part in parts:
+            for start in range(len(part)):  # several calls an epoch give what one call gives
+                engine.train(*placed, part, start, start + 1)
+        logs = engine.logs()
+        engine.reset_metrics()
+        for part in parts:
+            engine.test(*placed, part, 0, len(part))
+        logs |= {"val_" + name: value for name, value in engine.logs().items()}
+        for name, value in logs.items():
+            assert abs(value - fitted.history[name][epoch]) < 1e-4, (epoch, name, value, fitted.history[name][epoch])
+    for ours, theirs in zip(model.get_weights(), plain.get_weights()):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+    assert int(model.optimizer.iterations) == 12
 print("equal")
 """
 
@@ -92,7 +94,7 @@ def trained(fast, cell, **options):
     assert ("inner_loop" in vars(layer)) == fast
     engine.prepare(x[:2], y[:2])
     for _ in range(3):
-        engine.train(engine.place(x), engine.place(y), order, 0, 3)
+        engine.train(engine.keep(x), engine.keep(y), order, 0, 3)
     return [*model.get_weights(), model.predict(x, verbose=0)]
 
 for cell in ("SimpleRNN", "GRU", "LSTM"):
@@ -181,7 +183,7 @@ def trained(fast, units, optimizer):
     y = np.ones((6, 1), np.float32)
     engine.prepare(ids[:2], y[:2])
     for _ in range(3):
-        engine.train(engine.place(ids), engine.place(y), order, 0, 3)
+        engine.train(engine.keep(ids), engine.keep(y), order, 0, 3)
     assert int(model.optimizer.iterations) == 9
     return model.get_weights()
 
@@ -217,7 +219,7 @@ def step(fast, cell):
     engine = make_engine(model, fast_layers=fast)
     engine.prepare(x[:8], x[:8, 0, :1])
     order = np.arange(8, dtype=np.int32).reshape(1, 8)
-    engine.train(engine.place(x), engine.place(x[:, 0, :1]), order, 0, 1)
+    engine.train(engine.keep(x), engine.keep(x[:, 0, :1]), order, 0, 1)
     return [a - b for a, b in zip(model.get_weights(), before, strict=True)]
 
 for cell in ("SimpleRNN", "GRU", "LSTM"):
@@ -270,8 +272,16 @@ def test_the_policy_says_what_it_chose_and_every_choice_can_be_made() -> None:
     assert by_itself.xla and by_itself.fast_layers
     for words in ("tensorflow on CPU, 2 threads", "float32", "with XLA", "half a second", "lab's order"):
         assert words in str(by_itself)
-    told = Settings(xla=False, fast_layers=False, batches_per_call=3, precision="mixed_bfloat16")
+    told = Settings(xla=False, fast_layers=False, batches_per_call=3, precision="mixed_bfloat16", data_on_device=False)
     chosen = str(choose(told, "tensorflow", rnn, "CPU, 2 threads"))
-    for words in ("mixed_bfloat16", "without XLA", "3 batches a compiled call", "as Keras has them"):
+    for words in ("mixed_bfloat16", "without XLA", "3 batches a compiled call", "as Keras has them", "sent as it is"):
         assert words in chosen
     assert not choose(Settings(), "jax", rnn, "NVIDIA H100").fast_layers
+
+
+def test_data_that_does_not_fit_on_the_device_is_sent_in_calls_of_one_size() -> None:
+    rnn = {"layers": [{"_target_": "keras.layers.GRU"}]}
+    policy = choose(Settings(), "jax", rnn, "NVIDIA H100", fits=False)
+    assert not policy.data_on_device and policy.batches_per_call
+    assert choose(Settings(data_on_device=True), "jax", rnn, "NVIDIA H100", fits=False).data_on_device
+    assert choose(Settings(batches_per_call=3), "jax", rnn, "NVIDIA H100", fits=False).batches_per_call == 3

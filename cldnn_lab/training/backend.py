@@ -99,12 +99,13 @@ def quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def start(config: Config) -> Policy:
+def start(config: Config, data_bytes: int = 0) -> Policy:
     """Make Keras ready for one run: what earlier runs of the process left is forgotten, the precision set and
     every source of randomness seeded.
 
     Args:
         config: of the run; its backend is the one that :func:`bind` was told.
+        data_bytes: size of what it trains and validates on.
 
     Returns:
         How the run will be computed.
@@ -115,7 +116,10 @@ def start(config: Config) -> Policy:
         from cldnn_lab.training.engine_tensorflow import forget_graphs
 
         forget_graphs()
-    chosen = choose(config.settings, config.backend, config.model, device())
+    memory = _memory()
+    # Half of it is left to the network.
+    fits = memory is None or data_bytes <= memory / 2
+    chosen = choose(config.settings, config.backend, config.model, device(), fits=fits)
     keras.config.set_dtype_policy(chosen.precision)
     with quiet():  # seeding imports TensorFlow, whatever the backend
         keras.utils.set_random_seed(config.settings.seed)
@@ -139,6 +143,22 @@ def run_apart(folder: Path) -> int:
     if status == 130:
         raise KeyboardInterrupt
     return status
+
+
+def _memory() -> int | None:
+    """Bytes of the accelerator; None for a processor, which computes where the data lies, and for TensorFlow, which
+    does not say."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return (jax.devices()[0].memory_stats() or {}).get("bytes_limit")  # a processor keeps no statistics
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.cuda.mem_get_info()[1] if torch.cuda.is_available() else None
+    return None
 
 
 def device() -> str:

@@ -26,12 +26,22 @@ class Engine(ABC):
         xla: compile with XLA where the backend leaves a choice.
         fast_layers: let recurrent and dropout layers, and the updates of many weights, compute the same in an order
             that suits the processor.
+        data_on_device: keep all data on the device; otherwise each call sends the batches that it needs.
     """
 
-    def __init__(self, model: Any, *, window: int | None = None, xla: bool = False, fast_layers: bool = False) -> None:
+    def __init__(
+        self,
+        model: Any,
+        *,
+        window: int | None = None,
+        xla: bool = False,
+        fast_layers: bool = False,
+        data_on_device: bool = True,
+    ) -> None:
         self.model = model
         self.window = window
         self.xla = xla
+        self.data_on_device = data_on_device
         if fast_layers:
             self.rearrange()
 
@@ -65,30 +75,50 @@ class Engine(ABC):
         """Start the running means anew."""
         self.model.reset_metrics()
 
-    @abstractmethod
-    def place(self, array: np.ndarray) -> Any:
-        """``array`` where the backend computes."""
+    def keep(self, array: np.ndarray) -> Any:
+        """Examples or targets as :meth:`train` and :meth:`test` want them: on the device, if they stay there."""
+        return self._place(array) if self.data_on_device else array
 
-    @abstractmethod
     def train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
         """Train on batches ``start`` to ``stop`` of ``order``.
 
         Args:
-            x, y: what :meth:`place` gave.
+            x, y: what :meth:`keep` gave.
             order: indices of examples, int32 (batches, batch size).
         """
+        self._train(*self._at_hand(x, y, order, start, stop))
 
-    @abstractmethod
     def test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
         """Update the running means with batches ``start`` to ``stop`` of ``order``, without training."""
+        self._test(*self._at_hand(x, y, order, start, stop))
+
+    def _at_hand(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> Any:
+        """The arguments with the data on the device: as they are, or the examples of these batches alone."""
+        if self.data_on_device:
+            return x, y, order, start, stop
+        rows = order[start:stop]
+        batches = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
+        return self._place(x[rows.ravel()]), self._place(y[rows.ravel()]), batches, 0, len(rows)
+
+    @abstractmethod
+    def _place(self, array: np.ndarray) -> Any:
+        """``array`` where the backend computes."""
+
+    @abstractmethod
+    def _train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+        """:meth:`train` with the data on the device."""
+
+    @abstractmethod
+    def _test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+        """:meth:`test` with the data on the device."""
 
 
-def make_engine(model: Any, *, window: int | None = None, xla: bool = False, fast_layers: bool = False) -> Engine:
-    """The engine of the backend that Keras runs on."""
+def make_engine(model: Any, **options: Any) -> Engine:
+    """The engine of the backend that Keras runs on; the options are those of :class:`Engine`."""
     import keras
 
     kinds = {"tensorflow": "TensorFlowEngine", "jax": "JaxEngine", "torch": "TorchEngine"}
     backend = keras.backend.backend()
     module = importlib.import_module(f"cldnn_lab.training.engine_{backend}")
-    engine: Engine = getattr(module, kinds[backend])(model, window=window, xla=xla, fast_layers=fast_layers)
+    engine: Engine = getattr(module, kinds[backend])(model, **options)
     return engine

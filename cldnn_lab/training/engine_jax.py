@@ -17,8 +17,8 @@ class JaxEngine(Engine):
 
     def __init__(self, model: Any, **options: Any) -> None:
         super().__init__(model, **options)
-        self._train = jax.jit(self._loop(model.train_step), donate_argnums=0)
-        self._test = jax.jit(self._loop(model.test_step))
+        self._train_loop = jax.jit(self._loop(model.train_step), donate_argnums=0)
+        self._test_loop = jax.jit(self._loop(model.test_step))
 
     def rearrange(self) -> None:
         recurrent.rearrange(self.model, jax.lax.scan)
@@ -65,11 +65,11 @@ class JaxEngine(Engine):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
 
-    def place(self, array: np.ndarray) -> Any:
+    def _place(self, array: np.ndarray) -> Any:
         return jax.device_put(array)
 
-    def train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
-        self._advance(self._train, True, x, y, order, start, stop)
+    def _train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+        self._advance(self._train_loop, True, x, y, order, start, stop)
 
-    def test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
-        self._advance(self._test, False, x, y, order, start, stop)
+    def _test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+        self._advance(self._test_loop, False, x, y, order, start, stop)

@@ -81,8 +81,8 @@ class TensorFlowEngine(Engine):
     def __init__(self, model: Any, **options: Any) -> None:
         super().__init__(model, **options)
         compiled = tf.function(jit_compile=self.xla or None, autograph=False, reduce_retracing=True)
-        self._train = compiled(self._loop(model.train_step))
-        self._test = compiled(self._loop(model.test_step))
+        self._train_loop = compiled(self._loop(model.train_step))
+        self._test_loop = compiled(self._loop(model.test_step))
 
     def rearrange(self) -> None:
         recurrent.rearrange(self.model, scan)
@@ -107,11 +107,11 @@ class TensorFlowEngine(Engine):
 
         return run
 
-    def place(self, array: np.ndarray) -> Any:
+    def _place(self, array: np.ndarray) -> Any:
         return tf.convert_to_tensor(array)
 
-    def train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
-        self._train(x, y, tf.constant(order), tf.constant(start), tf.constant(stop))
+    def _train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+        self._train_loop(x, y, tf.constant(order), tf.constant(start), tf.constant(stop))
 
-    def test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
-        self._test(x, y, tf.constant(order), tf.constant(start), tf.constant(stop))
+    def _test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+        self._test_loop(x, y, tf.constant(order), tf.constant(start), tf.constant(stop))

@@ -16,14 +16,14 @@ class TorchEngine(Engine):
     def rearrange(self) -> None:
         """Nothing: PyTorch's own recurrent kernels are what Keras calls already."""
 
-    def place(self, array: np.ndarray) -> Any:
+    def _place(self, array: np.ndarray) -> Any:
         return keras.ops.convert_to_tensor(array)
 
-    def train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+    def _train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
         self.model.train()
         self._walk(self.model.train_step, x, y, order[start:stop])
 
-    def test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+    def _test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
         import torch
 
         self.model.eval()

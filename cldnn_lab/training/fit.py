@@ -207,9 +207,9 @@ class _Walk:
         began: float,
     ) -> None:
         self.engine, self.plan, self.progress, self.stop, self.outcome = engine, plan, progress, stop, outcome
-        self.held_out = engine.place(validation[0]), engine.place(validation[1])
+        self.held_out = engine.keep(validation[0]), engine.keep(validation[1])
         self.held_out_batches = plan.test_batches(len(validation[0]))
-        self.x, self.y = engine.place(train[0]), engine.place(train[1])
+        self.x, self.y = engine.keep(train[0]), engine.keep(train[1])
         self.epoch, self.parts = -1, list[np.ndarray]()
         self.began = began
         self.compiled: set[tuple[int, ...]] = set()

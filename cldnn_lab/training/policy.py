@@ -20,6 +20,9 @@ from cldnn_lab.targets import walk
 
 _RECURRENT = ("GRU", "LSTM", "SimpleRNN", "RNN", "Bidirectional", "recurrent")
 
+# Batches in a call that sends them: enough to hide the call, and always as many, since each number is compiled apart.
+_BATCHES_SENT = 16
+
 
 class Wanted(Protocol):
     """The keys of a config that choose for the policy; None, or ``auto``, leaves it the choice."""
@@ -28,6 +31,7 @@ class Wanted(Protocol):
     xla: bool | None
     batches_per_call: int | None
     fast_layers: bool | None
+    data_on_device: bool | None
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Policy:
         batches_per_call: batches in one compiled call; None for as many as half a second takes.
         fast_layers: whether recurrent and dropout layers and the updates of many weights compute in the lab's order
             instead of Keras's.
+        data_on_device: whether all data is kept on the device; otherwise each call sends its batches.
     """
 
     backend: str
@@ -50,6 +55,7 @@ class Policy:
     xla: bool
     batches_per_call: int | None
     fast_layers: bool
+    data_on_device: bool
 
     def __str__(self) -> str:
         portion = (
@@ -60,10 +66,11 @@ class Policy:
         else:
             how = f"{portion} a compiled call, {'with' if self.xla else 'without'} XLA"
         layers = "layers and updates in the lab's order" if self.fast_layers else "layers as Keras has them"
-        return f"{self.backend} on {self.device}, {self.precision}, {how}, data kept there, {layers}"
+        data = "data kept there" if self.data_on_device else "data sent as it is needed"
+        return f"{self.backend} on {self.device}, {self.precision}, {how}, {data}, {layers}"
 
 
-def choose(wanted: Wanted, backend: str, model: Mapping[str, Any], device: str) -> Policy:
+def choose(wanted: Wanted, backend: str, model: Mapping[str, Any], device: str, *, fits: bool = True) -> Policy:
     """The policy for a network.
 
     Args:
@@ -71,7 +78,9 @@ def choose(wanted: Wanted, backend: str, model: Mapping[str, Any], device: str) 
         backend: as :func:`backend` decided.
         model: the model's config.
         device: as :func:`cldnn_lab.training.backend.device` describes it.
+        fits: whether the data fits on the device beside the network.
     """
+    resident = _given(wanted.data_on_device, fits)
     # A GPU has recurrent kernels and random numbers of its own, which Keras uses.
     fast = device.startswith("CPU") and backend != "torch"
     return Policy(
@@ -79,8 +88,9 @@ def choose(wanted: Wanted, backend: str, model: Mapping[str, Any], device: str) 
         device,
         precision(wanted.precision, model, device),
         backend == "jax" or (backend == "tensorflow" and _given(wanted.xla, recurrent_only(model))),
-        wanted.batches_per_call,
+        wanted.batches_per_call or (None if resident else _BATCHES_SENT),
         backend != "torch" and _given(wanted.fast_layers, fast),
+        resident,
     )
 
 

@@ -74,10 +74,12 @@ class Session:
 
     def measure(self, split: Split) -> dict[str, float]:
         """The loss and the metrics that were watched in training, on a split."""
-        x, y = [self.engine.place(array) for array in self._arrays(split)]
+        x, y = [self.engine.keep(array) for array in self._arrays(split)]
         self.engine.reset_metrics()
         for batches in self.plan.test_batches(len(split)):
-            self.engine.test(x, y, batches, 0, len(batches))
+            portion = self.plan.batches_per_call or len(batches)
+            for start in range(0, len(batches), portion):
+                self.engine.test(x, y, batches, start, min(start + portion, len(batches)))
         return self.engine.logs()
 
     def _arrays(self, split: Split) -> tuple[np.ndarray, np.ndarray]:
@@ -125,7 +127,13 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
     )
     return Session(
         model,
-        make_engine(trained, window=settings.window, xla=policy.xla, fast_layers=policy.fast_layers),
+        make_engine(
+            trained,
+            window=settings.window,
+            xla=policy.xla,
+            fast_layers=policy.fast_layers,
+            data_on_device=policy.data_on_device,
+        ),
         plan,
         loss,
         logits,
