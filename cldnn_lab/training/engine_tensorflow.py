@@ -31,22 +31,29 @@ def forget_graphs() -> None:
 
 
 def scan(step: Any, carry: tuple[Any, ...], xs: Any, reverse: bool = False) -> tuple[Any, Any]:
-    """``jax.lax.scan`` for float32 tensors; what it computes has no gradient of its own."""
-    xs = tf.nest.map_structure(tf.convert_to_tensor, xs)
+    """``jax.lax.scan`` of float32 tensors for :data:`recurrent.Scan`: what is kept stays in the arrays into which the
+    loop wrote it, and another loop reads it there. What it computes has no gradient of its own."""
     steps = int(tf.nest.flatten(xs)[0].shape[0])
-    like = tf.nest.flatten(step(carry, tf.nest.map_structure(lambda x: x[0], xs))[1])
-    inputs = tf.nest.map_structure(lambda x: tf.TensorArray(x.dtype, steps, element_shape=x.shape[1:]).unstack(x), xs)
-    outputs = [tf.TensorArray(o.dtype, steps, element_shape=o.shape) for o in like]
+    inputs = tf.nest.map_structure(_as_array, xs)
+    like = step(carry, tf.nest.map_structure(lambda array: array.read(0), inputs))[1]
+    arrays = [tf.TensorArray(o.dtype, steps, element_shape=o.shape) for o in tf.nest.flatten(like)]
 
-    def one_step(i: Any, carry: Any, outputs: Any) -> Any:
+    def one_step(i: Any, carry: Any, arrays: Any) -> Any:
         at = steps - 1 - i if reverse else i
         carry, out = step(carry, tf.nest.map_structure(lambda array: array.read(at), inputs))
-        return i + 1, carry, [array.write(at, o) for array, o in zip(outputs, tf.nest.flatten(out), strict=True)]
+        return i + 1, carry, [array.write(at, o) for array, o in zip(arrays, tf.nest.flatten(out), strict=True)]
 
-    _, carry, outputs = tf.while_loop(
-        lambda i, *_: i < steps, one_step, (0, tuple(carry), outputs), maximum_iterations=steps
+    _, carry, arrays = tf.while_loop(
+        lambda i, *_: i < steps, one_step, (0, tuple(carry), arrays), maximum_iterations=steps
     )
-    return carry, tuple(array.stack() for array in outputs)
+    outputs, kept = tf.nest.pack_sequence_as(like, arrays)
+    return carry, (tuple(array.stack() for array in outputs), kept)
+
+
+def _as_array(values: Any) -> tf.TensorArray:
+    if isinstance(values, tf.TensorArray):
+        return values
+    return tf.TensorArray(values.dtype, values.shape[0], element_shape=values.shape[1:]).unstack(values)
 
 
 def _dropout(layer: Any, inputs: Any, training: bool = False) -> Any:

@@ -17,8 +17,9 @@ import keras
 from keras import ops
 
 Tensor = Any
-# step(carry, x) -> (carry, output) over the first axis of xs, from its end with reverse -> (last carry, outputs)
-Scan = Callable[..., tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]
+# step(carry, x) -> (carry, (outputs, kept)) over the first axis of xs, from its end with reverse -> (last carry,
+# (outputs, kept)): the outputs stacked, what is kept in whatever form the scan itself takes as xs.
+Scan = Callable[..., tuple[tuple[Tensor, ...], tuple[tuple[Tensor, ...], Any]]]
 
 # Derivative of each activation, from its output.
 _SLOPES: Mapping[Any, Callable[[Tensor], Tensor]] = {
@@ -34,7 +35,7 @@ class _Cell(Protocol):
 
     def forward(self, inputs: Tensor, state: tuple[Tensor, ...], u: Tensor, bias: Tensor) -> tuple[Any, Any]:
         """From the projected inputs (batch, gates), the state (batch, units) and the state's bias (gates,) to the new
-        state and what the gradient needs of this step, the output first."""
+        state and what the gradient needs of this step; the first part of a state is the output."""
 
     def backward(self, grads: tuple[Tensor, ...], kept: tuple[Tensor, ...], u: Tensor) -> tuple[Any, Tensor, Tensor]:
         """From the gradient of the new state to those of the old one, of the projected inputs and of the product of
@@ -68,10 +69,10 @@ class _GRU:
         z, r = self.recurrent_activation(in_z + st_z), self.recurrent_activation(in_r + st_r)
         n = self.activation(in_n + r * st_n)
         new = z * h + (1 - z) * n
-        return (new,), (new, h, z, r, n, st_n)
+        return (new,), (h, z, r, n, st_n)
 
     def backward(self, grads: tuple[Tensor, ...], kept: tuple[Tensor, ...], u: Tensor) -> tuple[Any, Tensor, Tensor]:
-        (d,), (_, h, z, r, n, st_n) = grads, kept
+        (d,), (h, z, r, n, st_n) = grads, kept
         gate = _SLOPES[self.recurrent_activation]
         d_z = d * (h - n) * gate(z)
         d_n = d * (1 - z) * _SLOPES[self.activation](n)
@@ -93,10 +94,10 @@ class _LSTM:
         g = self.activation(g)
         new = f * c + i * g
         squashed = self.activation(new)
-        return (o * squashed, new), (o * squashed, c, i, f, g, o, squashed)
+        return (o * squashed, new), (c, i, f, g, o, squashed)
 
     def backward(self, grads: tuple[Tensor, ...], kept: tuple[Tensor, ...], u: Tensor) -> tuple[Any, Tensor, Tensor]:
-        (d_h, d_c), (_, c, i, f, g, o, squashed) = grads, kept
+        (d_h, d_c), (c, i, f, g, o, squashed) = grads, kept
         gate, slope = _SLOPES[self.recurrent_activation], _SLOPES[self.activation]
         d_c = d_c + d_h * o * slope(squashed)
         d = ops.concatenate(
@@ -165,19 +166,23 @@ def _recurrence(cell: _Cell, scan: Scan) -> Callable[..., tuple[Tensor, ...]]:
     def forward(x: Tensor, w: Tensor, u: Tensor, b_in: Tensor, b_state: Tensor, *first: Tensor) -> Any:
         product = partial(_product, x.dtype)
         x = ops.transpose(x, (1, 0, 2))
-        last, kept = scan(lambda state, z: cell.forward(z, state, u, b_state), first, product(x, w) + b_in)
-        outputs = kept[0]
+
+        def step(state: tuple[Tensor, ...], z: Tensor) -> tuple[Any, Any]:
+            state, kept = cell.forward(z, state, u, b_state)
+            return state, (state[:1], kept)
+
+        last, ((outputs,), kept) = scan(step, first, product(x, w) + b_in)
 
         def gradient(*upstream: Any) -> tuple[Tensor, ...]:
             d_outputs, *d_last = upstream if len(upstream) > 1 else upstream[0]
 
-            def step(grads: tuple[Tensor, ...], at: tuple[Tensor, ...]) -> tuple[Any, Any]:
+            def step_back(grads: tuple[Tensor, ...], at: tuple[Tensor, ...]) -> tuple[Any, Any]:
                 d_output, *values = at
-                old, d_in, d_state = cell.backward((grads[0] + d_output, *grads[1:]), tuple(values), u)
-                return old, (d_in, d_state)
+                old, *d = cell.backward((grads[0] + d_output, *grads[1:]), tuple(values), u)
+                return old, (tuple(d), ())
 
             along = (ops.transpose(d_outputs, (1, 0, 2)), *kept)
-            d_first, (d_in, d_state) = scan(step, tuple(d_last), along, reverse=True)
+            d_first, ((d_in, d_state), _) = scan(step_back, tuple(d_last), along, reverse=True)
             before = ops.concatenate([ops.expand_dims(first[0], 0), outputs[:-1]], axis=0)
             return (
                 ops.cast(ops.transpose(product(d_in, ops.transpose(w)), (1, 0, 2)), x.dtype),
