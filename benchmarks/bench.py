@@ -238,6 +238,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib import ticker
 
     figure, panels = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
     for panel, ((name, factor), rows) in zip(
@@ -248,7 +249,10 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         panel.set(xscale="log", yscale="log", title=name, xlabel=factor, ylabel="milliseconds an example")
         panel.set_xticks(sorted(rows["value"].unique()), labels=[f"{v:,}" for v in sorted(rows["value"].unique())])
         panel.minorticks_off()
+        panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter("{x:g}")
         panel.grid(alpha=0.3)
+        panel.margins(y=0.15)
         panel.legend()
     figure.suptitle("Training cost an example, one factor at a time")
     figure.savefig(path, dpi=120)
@@ -360,7 +364,9 @@ def main() -> None:
     if "runs" in parts:
         facts["runs"] = whole_runs(3)
     if "scaling" in parts:
-        draw(scaling(), HERE / "scaling.png")
+        growth = scaling()
+        facts["scaling"] = growth.round(4).to_dict("records")
+        draw(growth, HERE / "scaling.png")
     facts_file.write_text(json.dumps(facts, indent=1) + "\n")
     (HERE / "results.md").write_text(report(table, facts, machine()))
 

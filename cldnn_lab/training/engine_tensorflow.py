@@ -69,7 +69,7 @@ def _dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
     drawn = tf.random.stateless_uniform([(count + 3) // 4 + 1], seed, minval=None, maxval=None, dtype=tf.uint32)
     octets = tf.reshape(tf.reshape(tf.bitcast(drawn[:-1], tf.uint8), [-1])[:count], tf.shape(inputs))
     rounded = tf.floor(2**8 * layer.rate + 2.0**-32 * tf.cast(drawn[-1], tf.float32))
-    kept = octets >= tf.cast(tf.minimum(rounded, 2**8 - 1), tf.uint8)
+    kept = octets >= tf.cast(rounded, tf.uint8)
     return inputs * tf.where(kept, tf.cast(1 / (1 - layer.rate), inputs.dtype), tf.zeros([], inputs.dtype))
 
 
@@ -94,7 +94,7 @@ class TensorFlowEngine(Engine):
     def rearrange(self) -> None:
         recurrent.rearrange(self.model, scan)
         for layer in self.model._flatten_layers():
-            if type(layer) is keras.layers.Dropout and layer.noise_shape is None and layer.rate < 1:
+            if type(layer) is keras.layers.Dropout and layer.noise_shape is None and layer.rate < 255 / 256:
                 layer.call = partial(_dropout, layer)
         optimizer = self.model.optimizer
         if not self.xla and sum(math.prod(w.shape) for w in self.model.trainable_variables) > _MANY_WEIGHTS:
