@@ -1,15 +1,11 @@
 """Whether speed costs accuracy: five seeds of the plain Keras script against five of the lab's fastest choices.
 
-    python benchmarks/accuracy.py [--seeds 5]
-
 Fashion-MNIST (2,000 images, 5 epochs; looked for where the lab looks), the CLDNN on generated vectors (3,000, 6 epochs)
-and the pulse GRU (500 sequences, 20 epochs). Writes accuracy.csv beside this file and prints, for each, both means,
-their difference and the 95 % interval of Welch's t-test around it.
+and the pulse GRU (500 sequences, 20 epochs).
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -21,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-HERE = Path(__file__).parent
+PLAIN, LAB = "plain Keras", "lab, auto"
 
 # Network of plain_keras.py: the lab's overrides, figure that is compared.
 CASES = {
@@ -65,30 +61,32 @@ def lab(overrides: str, figure: str, seeds: int) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "cldnn_lab.train", "-m", *overrides.split(), "backend=auto", "precision=auto"]
         seeded = f"seed={','.join(str(s) for s in range(1, seeds + 1))}"
-        subprocess.run([*command, seeded, f"hydra.sweep.dir={folder}"], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run([*command, seeded, f"hydra.sweep.dir={folder}"], stdout=subprocess.DEVNULL)
+        if done.returncode:
+            sys.exit(done.returncode)  # the lab has said why
         found = sorted(Path(folder).glob("*/metrics.json"), key=lambda path: int(path.parent.name))
         return [float(json.loads(path.read_text())[figure]) for path in found]
 
 
-def main() -> None:
-    """Train both ways and compare."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5, help="runs each way")
-    seeds = parser.parse_args().seeds
+def measure(seeds: int = 5) -> pd.DataFrame:
+    """So many runs each way of every case; columns network, figure, variant, value."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     rows = []
     for name, (overrides, figure) in CASES.items():
         ours = lab(overrides, figure, seeds)
         theirs = [plain(name, overrides, figure, seed) for seed in range(1, seeds + 1)]
-        rows += [(name, figure, way, v) for way, got in (("plain Keras", theirs), ("lab, auto", ours)) for v in got]
-        around = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
-        print(
-            f"{name} {figure}: plain {np.mean(theirs):.4f}, lab {np.mean(ours):.4f}, difference "
-            f"{np.mean(ours) - np.mean(theirs):+.4f}, 95 % interval {around.low:+.4f} to {around.high:+.4f}",
-            flush=True,
-        )
-    pd.DataFrame(rows, columns=["network", "figure", "variant", "value"]).to_csv(HERE / "accuracy.csv", index=False)
+        rows += [(name, figure, way, v) for way, got in ((PLAIN, theirs), (LAB, ours)) for v in got]
+        print(f"{name} {figure}: plain {np.mean(theirs):.4f}, lab {np.mean(ours):.4f}", flush=True)
+    return pd.DataFrame(rows, columns=["network", "figure", "variant", "value"])
 
 
-if __name__ == "__main__":
-    main()
+def differences(table: pd.DataFrame) -> pd.DataFrame:
+    """For each network of :func:`measure`'s table both means, their difference and the 95 % interval of Welch's t-test
+    around it."""
+    rows = []
+    for (name, figure), runs in table.groupby(["network", "figure"], sort=False):
+        plain_runs, lab_runs = (runs.loc[runs["variant"] == way, "value"] for way in (PLAIN, LAB))
+        around = stats.ttest_ind(lab_runs, plain_runs, equal_var=False).confidence_interval(0.95)
+        means = plain_runs.mean(), lab_runs.mean()
+        rows.append((name, figure, *means, means[1] - means[0], around.low, around.high))
+    return pd.DataFrame(rows, columns=["network", "figure", "plain", "lab", "difference", "low", "high"])

@@ -2,12 +2,13 @@
 
 Every network is trained by each of its variants in a process of its own. All processes of a network are started and
 warmed up first; then they take turns of about two seconds, so that whatever else the machine does falls on all alike,
-and the medians are compared. After that: what a whole run costs beside its training, its memory, and how cost grows.
+and the medians are compared. After that: what a whole run costs beside its training, its memory, how cost grows, and
+whether accuracy suffers.
 
-    python benchmarks/bench.py [--rounds 5] [--only cnn,cldnn] [--parts rates,runs,scaling]
+    python benchmarks/bench.py [--rounds 5] [--only cnn,cldnn] [--parts rates,runs,scaling,accuracy]
 
-Writes results.csv (network, variant, samples_per_second, ratio_to_plain), results.md and scaling.png beside this file;
-with --only or --parts, what was not measured anew is kept.
+Writes results.csv (network, variant, samples_per_second, ratio_to_plain), accuracy.csv, results.json (the rest),
+results.md and scaling.png beside this file; with --only or --parts, what was not measured anew is kept.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ from statistics import median
 
 import numpy as np
 import pandas as pd
+from accuracy import differences, measure
 from networks import NETWORKS
 
 HERE = Path(__file__).parent
+PARTS = ("rates", "runs", "scaling", "accuracy")
 PLAIN = "plain Keras"
 FAST = ("backend=auto", "precision=auto")
 
@@ -337,6 +340,22 @@ def report(table: pd.DataFrame, facts: dict[str, dict[str, float]], where: str) 
             f"To the first step the lab takes {start:.2f} of the plain script's time; its peak memory is {memory:.2f}",
             "of the plain script's (the CNN on 20,000 images).",
         ]
+    if (HERE / "accuracy.csv").is_file():
+        lines += [
+            "",
+            "## Accuracy",
+            "",
+            "Means of five seeds each way, the lab with `backend=auto precision=auto`; the interval is that of Welch's",
+            "t-test around their difference.",
+            "",
+            "| network | figure | plain Keras | lab, auto | difference | 95 % interval |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+        for row in differences(pd.read_csv(HERE / "accuracy.csv")).itertuples():
+            lines.append(
+                f"| {row.network} | {row.figure.replace('_', ' ')} | {row.plain:.4f} | {row.lab:.4f} "
+                f"| {row.difference:+.4f} | {row.low:+.4f} to {row.high:+.4f} |"
+            )
     if (HERE / "scaling.png").is_file():
         picture = "![Milliseconds an example by batch size, width, sequence length and data size](scaling.png)"
         lines += ["", "## How cost grows", "", picture]
@@ -348,11 +367,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="turns of each variant")
     parser.add_argument("--only", default=",".join(NETWORKS), help="networks, separated by commas")
-    parser.add_argument("--parts", default="rates,runs,scaling", help="what to measure")
+    parser.add_argument("--parts", default=",".join(PARTS), help="what to measure")
     chosen = parser.parse_args()
     names, parts = chosen.only.split(","), chosen.parts.split(",")
-    if unknown := [n for n in names if n not in NETWORKS] + [p for p in parts if p not in ("rates", "runs", "scaling")]:
-        parser.error(f"unknown: {', '.join(unknown)}; networks are {', '.join(NETWORKS)}, parts rates, runs, scaling")
+    if unknown := [n for n in names if n not in NETWORKS] + [p for p in parts if p not in PARTS]:
+        parser.error(f"unknown: {', '.join(unknown)}; networks are {', '.join(NETWORKS)}, parts {', '.join(PARTS)}")
     csv, facts_file = HERE / "results.csv", HERE / "results.json"
     table = pd.read_csv(csv) if csv.is_file() else pd.DataFrame(columns=["network", "variant"])
     facts = json.loads(facts_file.read_text()) if facts_file.is_file() else {}
@@ -368,6 +387,8 @@ def main() -> None:
         facts["scaling"] = growth.round(4).to_dict("records")
         draw(growth, HERE / "scaling.png")
     facts_file.write_text(json.dumps(facts, indent=1) + "\n")
+    if "accuracy" in parts:
+        measure().to_csv(HERE / "accuracy.csv", index=False)
     (HERE / "results.md").write_text(report(table, facts, machine()))
 
 
