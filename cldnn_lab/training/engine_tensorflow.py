@@ -36,7 +36,7 @@ def scan(step: Any, carry: tuple[Any, ...], xs: Any, reverse: bool = False) -> t
     steps = int(tf.nest.flatten(xs)[0].shape[0])
     inputs = tf.nest.map_structure(_as_array, xs)
     like = step(carry, tf.nest.map_structure(lambda array: array.read(0), inputs))[1]
-    arrays = [tf.TensorArray(o.dtype, steps, element_shape=o.shape) for o in tf.nest.flatten(like)]
+    arrays = [_array(o.dtype, steps, o.shape) for o in tf.nest.flatten(like)]
 
     def one_step(i: Any, carry: Any, arrays: Any) -> Any:
         at = steps - 1 - i if reverse else i
@@ -53,7 +53,12 @@ def scan(step: Any, carry: tuple[Any, ...], xs: Any, reverse: bool = False) -> t
 def _as_array(values: Any) -> tf.TensorArray:
     if isinstance(values, tf.TensorArray):
         return values
-    return tf.TensorArray(values.dtype, values.shape[0], element_shape=values.shape[1:]).unstack(values)
+    return _array(values.dtype, values.shape[0], values.shape[1:]).unstack(values)
+
+
+def _array(dtype: Any, steps: int, shape: Any) -> tf.TensorArray:
+    # Outside graphs an array would forget what was read, and the first step is read once more for its shapes.
+    return tf.TensorArray(dtype, steps, element_shape=shape, clear_after_read=False)
 
 
 def _dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
