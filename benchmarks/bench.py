@@ -31,19 +31,17 @@ from statistics import median
 
 import numpy as np
 import pandas as pd
-from accuracy import differences, measure
+from accuracy import FAST, LAB, PLAIN, differences, measure
 from networks import NETWORKS
 
 HERE = Path(__file__).parent
 PARTS = ("rates", "runs", "scaling", "accuracy")
-PLAIN = "plain Keras"
-FAST = ("backend=auto", "precision=auto")
 
 # Variant: arguments of worker.py. The plain script is TensorFlow in float32 through model.fit.
 VARIANTS = {
     PLAIN: ("keras",),
     "lab, defaults": ("lab",),
-    "lab, auto": ("lab", *FAST),
+    LAB: ("lab", *FAST),
     "lab, layers as Keras has them": ("lab", "fast_layers=false"),
     "plain PyTorch": ("torch",),
 }
@@ -226,7 +224,7 @@ def scaling() -> pd.DataFrame:
     rows = []
     for name, factor, option, values in SCALES:
         for value in values:
-            workers = {v: Worker(name, (*VARIANTS[v], f"{option}={value}")) for v in (PLAIN, "lab, auto")}
+            workers = {v: Worker(name, (*VARIANTS[v], f"{option}={value}")) for v in (PLAIN, LAB)}
             turns = {v: [worker.turn() for _ in range(2)] for v, worker in workers.items()}
             for variant, worker in workers.items():
                 worker.close()
