@@ -81,26 +81,28 @@ import keras, numpy as np
 from cldnn_lab.training.engine import make_engine
 
 draw = np.random.default_rng(0)
-x = draw.normal(size=(6, 7, 3)).astype(np.float32)
-order = np.arange(6, dtype=np.int32).reshape(3, 2)
+x = draw.normal(size=(12, 7, 3)).astype(np.float32)
 
-def trained(fast, cell, **options):
+def trained(fast, batch, cell, **options):
     keras.utils.set_random_seed(3)
     layer = getattr(keras.layers, cell)(4, **options)
     model = keras.Sequential([keras.layers.Input((7, 3)), layer, keras.layers.Dense(2)])
     model.compile(keras.optimizers.SGD(0.1), "mse")
-    y = np.ones((6, 7, 2) if options.get("return_sequences") else (6, 2), np.float32)
+    y = np.ones((12, 7, 2) if options.get("return_sequences") else (12, 2), np.float32)
+    order = np.arange(12, dtype=np.int32).reshape(-1, batch)
     engine = make_engine(model, fast_layers=fast)
     assert ("inner_loop" in vars(layer)) == fast
-    engine.prepare(x[:2], y[:2])
+    engine.prepare(x[:batch], y[:batch])
     for _ in range(3):
-        engine.train(engine.keep(x), engine.keep(y), order, 0, 3)
+        engine.train(engine.keep(x), engine.keep(y), order, 0, len(order))
     return [*model.get_weights(), model.predict(x, verbose=0)]
 
 for cell in ("SimpleRNN", "GRU", "LSTM"):
     for options in ({}, {"return_sequences": True, "activation": "relu", "go_backwards": True, "use_bias": False}):
-        for ours, keras_own in zip(trained(True, cell, **options), trained(False, cell, **options), strict=True):
-            np.testing.assert_allclose(ours, keras_own, rtol=1e-4, atol=1e-6, err_msg=f"{cell} {options}")
+        for batch in (2, 12):  # few and many examples to a unit, which are laid out differently
+            ours, keras_own = trained(True, batch, cell, **options), trained(False, batch, cell, **options)
+            for a, b in zip(ours, keras_own, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6, err_msg=f"{cell} {options} {batch}")
 print("equal")
 """
 
