@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from cldnn_lab.data.dataset import Task
 
 LOSSES = ("auto", "crossentropy", "binary_crossentropy", "mse", "mae")
-"""``crossentropy`` is the negative log-likelihood of the true class (of class 1 or 0 in a binary task);
-``binary_crossentropy`` counts each output unit as its own yes or no; ``mse`` and ``mae`` are the mean
-squared and absolute error, for classes against one-hot targets."""
+"""``crossentropy`` is the negative log-likelihood of the true class (of class 1 or 0 in a binary task); outputs that
+are neither a softmax nor logits are divided by their sum first. ``binary_crossentropy`` counts each output unit as its
+own yes or no; ``mse`` and ``mae`` are the mean squared and absolute error, for classes against one-hot targets."""
 
 
 def check_loss(loss: str, output_activation: str, task: Task | None = None) -> None:
@@ -68,12 +68,18 @@ def make(name: str, output_activation: str, task: Task, threshold: float) -> tup
     """
     import keras
 
+    from cldnn_lab.likelihood import NormalisedCrossentropy
+
     logits = are_logits(name, output_activation)
     binary = task == "binary"
+    if binary:
+        likelihood = keras.losses.BinaryCrossentropy(from_logits=logits)
+    elif logits or output_activation == "softmax":
+        likelihood = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+    else:
+        likelihood = NormalisedCrossentropy()
     losses = {
-        "crossentropy": keras.losses.BinaryCrossentropy(from_logits=logits)
-        if binary
-        else keras.losses.SparseCategoricalCrossentropy(from_logits=logits),
+        "crossentropy": likelihood,
         "binary_crossentropy": keras.losses.BinaryCrossentropy(from_logits=logits),
         "mse": keras.losses.MeanSquaredError(),
         "mae": keras.losses.MeanAbsoluteError(),

@@ -129,7 +129,8 @@ class Run:
         """
         import keras
 
-        import cldnn_lab.models.layers  # noqa: F401  (registers the project's own layers)
+        import cldnn_lab.likelihood
+        import cldnn_lab.models.layers  # noqa: F401  (both register what a saved model may hold)
 
         path = self.folder / MODEL
         if not path.is_file():

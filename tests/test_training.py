@@ -76,6 +76,40 @@ def test_the_engine_trains_what_keras_fit_trains(name: str, tmp_path: Path) -> N
     says(CHECK, "equal", name, tmp_path)
 
 
+LIKELIHOOD = """
+import keras, numpy as np
+from cldnn_lab import losses
+
+draw = np.random.default_rng(0)
+x, y = draw.normal(size=(64, 3)).astype(np.float32), draw.integers(0, 4, 64).astype(np.int32)
+
+def trained(activation):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(4, activation=activation)])
+    model.compile(keras.optimizers.SGD(0.5), losses.make("crossentropy", activation, "multiclass", 0.5)[0])
+    return model
+
+for activation in ("softmax", "sigmoid", "tanh", "softplus"):
+    model = trained(activation)
+    loss = model.evaluate(x, y, verbose=0)
+    p = np.clip(model.predict(x, verbose=0), 1e-7, 1)
+    np.testing.assert_allclose(loss, -np.log(p / p.sum(1, keepdims=True))[range(64), y].mean(), rtol=1e-4)
+weights = {}
+for activation in ("softmax", "sigmoid"):
+    model = trained(activation)
+    model.fit(x, y, epochs=2, verbose=0)
+    weights[activation] = model.get_weights()[0]
+assert np.abs(weights["softmax"] - weights["sigmoid"]).max() > 0.01, "two outputs, two gradients"
+print("equal")
+"""
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+def test_cross_entropy_is_of_the_outputs_themselves_on_every_backend(name: str, tmp_path: Path) -> None:
+    pytest.importorskip(name)
+    says(LIKELIHOOD, "equal", name, tmp_path)
+
+
 FAST = """
 import keras, numpy as np
 from cldnn_lab.training.engine import make_engine
