@@ -17,13 +17,13 @@ from turns import VARIANTS
 
 WANTED = [
     ("cnn", "lab, defaults", PLAIN, 1.0),
-    ("cnn", "lab, auto", PLAIN, 2.0),
+    ("cnn", LAB, PLAIN, 2.0),
     ("cldnn", "lab, defaults", PLAIN, 1.0),
-    ("cldnn", "lab, auto", PLAIN, 2.0),
-    ("word_gru", "lab, auto", PLAIN, 7.0),
-    ("pulse_gru", "lab, auto", PLAIN, 7.0),
-    ("binary_cnn", "lab, auto", PLAIN, 3.0),
-    ("lenet5", "lab, auto", PLAIN, 1.5),
+    ("cldnn", LAB, PLAIN, 2.0),
+    ("word_gru", LAB, PLAIN, 7.0),
+    ("pulse_gru", LAB, PLAIN, 7.0),
+    ("binary_cnn", LAB, PLAIN, 3.0),
+    ("lenet5", LAB, PLAIN, 1.5),
     ("cnn", "lab, defaults", "plain PyTorch", 2.0),
     ("cldnn", "lab, defaults", "plain PyTorch", 2.0),
 ]

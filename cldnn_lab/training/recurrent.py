@@ -56,8 +56,8 @@ class _Cell(ABC):
         """From the gradient of the new state to that of the old one and those of the gates, in parts."""
 
     def gates(self, parts: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """The parts of all time steps as the gradients of the projected inputs and of the product of the old states
-        with ``u``: the same, where a cell adds the two."""
+        """The parts of all time steps, (time, batch, units) whatever the layout, as the gradients of the projected
+        inputs and of the product of the old states with ``u``: the same, where a cell adds the two."""
         return parts[0], parts[0]
 
     def times(self, a: Tensor, kernel: Tensor) -> Tensor:
