@@ -68,31 +68,34 @@ def make(name: str, output_activation: str, task: Task, threshold: float) -> tup
     """
     import keras
 
-    from cldnn_lab.likelihood import NormalisedCrossentropy
-
-    logits = are_logits(name, output_activation)
-    binary = task == "binary"
-    if binary:
-        likelihood = keras.losses.BinaryCrossentropy(from_logits=logits)
-    elif logits or output_activation == "softmax":
-        likelihood = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
-    else:
-        likelihood = NormalisedCrossentropy()
-    losses = {
-        "crossentropy": likelihood,
-        "binary_crossentropy": keras.losses.BinaryCrossentropy(from_logits=logits),
-        "mse": keras.losses.MeanSquaredError(),
-        "mae": keras.losses.MeanAbsoluteError(),
-    }
+    loss = _loss(name, output_activation, task)
     if task == "regression":
-        return losses[name], None
-    if binary:
-        return losses[name], keras.metrics.BinaryAccuracy(
+        return loss, None
+    if task == "binary":
+        logits = are_logits(name, output_activation)
+        return loss, keras.metrics.BinaryAccuracy(
             "accuracy", threshold=math.log(threshold / (1 - threshold)) if logits else threshold
         )
     if name == "crossentropy":
-        return losses[name], keras.metrics.SparseCategoricalAccuracy("accuracy")
-    return losses[name], keras.metrics.CategoricalAccuracy("accuracy")
+        return loss, keras.metrics.SparseCategoricalAccuracy("accuracy")
+    return loss, keras.metrics.CategoricalAccuracy("accuracy")
+
+
+def _loss(name: str, output_activation: str, task: Task) -> Any:
+    import keras
+
+    from cldnn_lab.likelihood import NormalisedCrossentropy
+
+    if name == "mse":
+        return keras.losses.MeanSquaredError()
+    if name == "mae":
+        return keras.losses.MeanAbsoluteError()
+    logits = are_logits(name, output_activation)
+    if name == "binary_crossentropy" or task == "binary":
+        return keras.losses.BinaryCrossentropy(from_logits=logits)
+    if logits or output_activation == "softmax":
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+    return NormalisedCrossentropy()
 
 
 def targets(name: str, task: Task, y: np.ndarray, outputs: int) -> np.ndarray:

@@ -110,6 +110,24 @@ def test_cross_entropy_is_of_the_outputs_themselves_on_every_backend(name: str, 
     says(LIKELIHOOD, "equal", name, tmp_path)
 
 
+LOADED = """
+from cldnn_lab import runs
+
+print(type(runs.open(".").model().loss).__name__)
+"""
+
+
+def test_a_new_process_loads_a_model_with_the_lab_s_own_loss(tmp_path: Path) -> None:
+    import keras
+
+    from cldnn_lab import losses
+
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(4, activation="sigmoid")])
+    model.compile("sgd", losses.make("crossentropy", "sigmoid", "multiclass", 0.5)[0])
+    model.save(tmp_path / "model.keras")
+    says(LOADED, "NormalisedCrossentropy", "tensorflow", tmp_path)
+
+
 FAST = """
 import keras, numpy as np
 from cldnn_lab.training.engine import make_engine
