@@ -71,6 +71,10 @@ class _Cell(ABC):
         """The reverse: both with a column for every gate, 0 where it is not theirs."""
         return of_inputs, of_state
 
+    def weights(self, d_w: Tensor, d_u: Tensor, d_b: Tensor) -> Tensors:
+        """The gradients of kernel, recurrent kernel and both biases from those with a column for every gate."""
+        return self.of_inputs(d_w), self.of_state(d_u), self.of_inputs(d_b), self.of_state(d_b)
+
 
 class _Simple(_Cell):
     gates = 1
@@ -227,10 +231,7 @@ def _wide(cell: _Cell, scan: Scan) -> Callable[..., Tensors]:
             d_b = ops.sum(d_gates, axis=(0, 1))
             return (
                 ops.cast(ops.transpose(d_inputs, (1, 0, 2)), x.dtype),
-                cell.of_inputs(d_w),
-                cell.of_state(d_u),
-                cell.of_inputs(d_b),
-                cell.of_state(d_b),
+                *cell.weights(d_w, d_u, d_b),
                 *d_first,
             )
 
@@ -283,10 +284,7 @@ def _narrow(cell: _Cell, scan: Scan) -> Callable[..., Tensors]:
             d_w, d_u, d_b = d_matrix[:features], d_matrix[features : features + units], d_matrix[-1]
             return (
                 ops.cast(ops.transpose(d_inputs, (2, 0, 1)), x.dtype),
-                cell.of_inputs(d_w),
-                cell.of_state(d_u),
-                cell.of_inputs(d_b),
-                cell.of_state(d_b),
+                *cell.weights(d_w, d_u, d_b),
                 *map(ops.transpose, d_first),
             )
 
