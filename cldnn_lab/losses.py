@@ -59,6 +59,14 @@ def are_logits(name: str, output_activation: str) -> bool:
     return output_activation == "linear" and name.endswith("crossentropy")
 
 
+def probabilities(logits: np.ndarray, task: Task) -> np.ndarray:
+    """The probabilities that logits (examples, outputs) stand for."""
+    import keras
+
+    link = keras.ops.sigmoid if task == "binary" else keras.ops.softmax
+    return keras.ops.convert_to_numpy(link(keras.ops.convert_to_tensor(logits)))
+
+
 def make(name: str, output_activation: str, task: Task, threshold: float) -> tuple[Any, Any]:
     """The Keras loss and the metric shown as ``accuracy`` (None for regression).
 

@@ -47,7 +47,8 @@ def collect(
 
     Args:
         policy: how the run was computed.
-        test: the loss and metrics of the test set as the engine measured them, empty if training was cut short.
+        test: the loss and metrics of the test set as the engine measured them and the seconds its prediction took,
+            empty if training was cut short.
         evaluation: of the prediction for the test set, likewise None.
         seconds: wall-clock seconds of the whole run.
     """

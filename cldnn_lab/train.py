@@ -65,12 +65,14 @@ def train(config: Config, run: Run) -> None:
 
     results.write_history(run, outcome, dataset, title=title, x="step" if settings.steps else "epoch")
     results.save_model(run, session.model)
-    test, evaluated = {}, None
+    test: dict[str, float] = {}
+    evaluated = None
     if outcome.status == "completed":
-        evaluated = evaluation.evaluate(
-            dataset, session.predict(dataset.test), dataset.test, threshold=settings.threshold
-        )
-        test = outcome.last_validation if dataset.validation is dataset.test else session.measure(dataset.test)
+        before = time.perf_counter()
+        prediction = session.predict(dataset.test)
+        test["seconds"] = time.perf_counter() - before
+        evaluated = evaluation.evaluate(dataset, prediction, dataset.test, threshold=settings.threshold)
+        test |= outcome.last_validation if dataset.validation is dataset.test else session.measure(dataset.test)
         results.write_evaluation(run, evaluated, dataset, title=title)
     seconds = time.perf_counter() - started
     metrics = results.collect(config, session, outcome, policy, test, evaluated, seconds)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +344,40 @@ def test_hidden_traces_of_a_sequence_to_sequence_network(tmp_path: Path, handed:
 def test_hidden_traces_need_a_recurrent_layer(tmp_path: Path) -> None:
     with pytest.raises(Mistake, match="no recurrent layer"):
         look("hidden_traces", small_cnn(), images(), tmp_path)
+
+
+# ----------------------------------------------------------------------------------------------- metrics
+
+
+def test_metrics_of_the_training_set_are_those_of_the_trained_network(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 5)).astype(np.float32)
+    data = dataset_of(x, rng.integers(0, 3, 40))
+    train = Split(data.train.x[:30], data.train.y[:30])
+    model = network(layers.Dropout(0.5), layers.Dense(3), shape=(5,))  # logits
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    table, picture = look("metrics", model, replace(data, train=train), tmp_path)
+    assert table.name == "metrics_train.json" and is_picture(picture)
+    figures = json.loads(table.read_text())
+    assert figures["log_loss"] == pytest.approx(model.evaluate(train.x, train.y, verbose=0), rel=1e-4)
+    right = keras.ops.convert_to_numpy(model(train.x)).argmax(axis=1) == train.y
+    assert figures["accuracy"] == pytest.approx(right.mean())
+
+
+def test_metrics_of_two_classes_and_of_numbers(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 5)).astype(np.float32)
+    binary = dataset_of(x, rng.integers(0, 2, 40), task="binary", classes=2)
+    one = network(layers.Dense(1, activation="sigmoid"), shape=(5,))
+    table, _ = look("metrics", one, binary, tmp_path / "binary", threshold=0.7, split="test")
+    scores = keras.ops.convert_to_numpy(one(x))[:, 0]
+    assert table.name == "metrics_test.json"
+    assert json.loads(table.read_text())["sensitivity"] == pytest.approx((scores > 0.7)[binary.test.y == 1].mean())
+
+    numbers = dataset_of(x, y=x, task="regression")
+    same = network(layers.Activation("linear"), shape=(5,))
+    (table,) = look("metrics", same, numbers, tmp_path / "numbers")
+    assert json.loads(table.read_text())["normalised_error"] == 0
 
 
 # ------------------------------------------------------------------------------------------- predictions

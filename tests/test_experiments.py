@@ -144,7 +144,8 @@ def test_builds_and_trains(name: str, composed: dict[str, catalogue.Experiment],
 
 LOOKS = {
     "000/part1": ["loss_function.png"], "000/part5_active_units": ["active_units.csv", "active_units.png"],
-    "001/q3": ["feature_maps"], "001/q8": ["hidden_traces"], "002/part1c_visualise": ["filters", "activation_stats"],
+    "001/q1_as_run": ["metrics_train.json", "confusion_matrix_train"], "001/q3": ["feature_maps"],
+    "001/q8": ["hidden_traces"], "002/part1c_visualise": ["filters", "activation_stats"],
     "002/part2_deconvnet": ["deconvnet"], "003/a1_feature_maps": ["feature_maps"], "004/metrics": ["predictions"],
 }  # fmt: skip
 

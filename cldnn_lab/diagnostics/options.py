@@ -116,6 +116,18 @@ class Predictions(Examples):
 
 
 @dataclass
+class Metrics(Examples):
+    """The run's metrics and confusion matrix on another split than the test set: on the training set, dropout off.
+
+    Attributes:
+        threshold: score above which a binary example counts as class 1.
+    """
+
+    split: str = field(default="train", metadata={"choices": SPLITS})
+    threshold: float = field(default=0.5, metadata={"above": 0, "below": 1})
+
+
+@dataclass
 class LossFunction(Options):
     """The negative log-likelihood against p; needs neither network nor data."""
 
@@ -146,6 +158,7 @@ OPTIONS: dict[str, type[Options]] = {
     "active_units": ActiveUnits,
     "hidden_traces": HiddenTraces,
     "predictions": Predictions,
+    "metrics": Metrics,
     "loss_function": LossFunction,
     "deconvnet": Deconvnet,
 }

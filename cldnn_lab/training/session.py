@@ -67,10 +67,7 @@ class Session:
         """The network's outputs for a split, (examples, outputs) or shaped like a regression's target; logits as the
         probabilities that they stand for."""
         outputs = self.model.predict(split.x, batch_size=self.plan.batch_size, verbose=0)
-        if self.logits:
-            link = keras.ops.sigmoid if self.dataset.task == "binary" else keras.ops.softmax
-            outputs = keras.ops.convert_to_numpy(link(keras.ops.convert_to_tensor(outputs)))
-        return np.asarray(outputs)
+        return losses.probabilities(outputs, self.dataset.task) if self.logits else np.asarray(outputs)
 
     def measure(self, split: Split) -> dict[str, float]:
         """The loss and the metrics that were watched in training, on a split."""
