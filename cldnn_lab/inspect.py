@@ -60,19 +60,20 @@ def inspect(arguments: Sequence[str]) -> list[Path]:
     if len(folders) > 1:
         raise Mistake(f"give one run directory, not {len(folders)}: {' '.join(folders)}.")
     if folders:
-        return _of_run(runs.open(folders[0]), chosen, settings)
+        return _of_run(runs.open(folders[0]), settings)
     needy = [name for name in chosen if name not in STANDALONE]
     if needy:
         raise Mistake(f"diagnostics={needy[0]} needs a run directory: python -m cldnn_lab.inspect RUN diagnostics=...")
     return _take(chosen, None, None, Path(str(settings.get("folder", "outputs/diagnostics"))), "")
 
 
-def _of_run(run: runs.Run, chosen: dict[str, Options], settings: DictConfig) -> list[Path]:
+def _of_run(run: runs.Run, settings: DictConfig) -> list[Path]:
     told = {key: settings[key] for key in ("backend", "data_root") if key in settings}
     config = parse(cast(DictConfig, OmegaConf.merge(run.config, told)), run.choices)
     if not (run.folder / runs.MODEL).is_file():
         raise Mistake(f"{run.folder / runs.MODEL} is missing: the run saved no model.")
     folder = Path(str(settings.get("folder", run.folder / "diagnostics")))
+    chosen = choose(settings.get("diagnostics"), config.settings.threshold)
 
     from cldnn_lab import data
     from cldnn_lab.training import backend

@@ -130,7 +130,7 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
             raise Mistake(f"{group}: nothing chosen; choose one with {group}=<name> (--help lists them).")
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key not in groups])
     settings = typed(Settings, resolved(plain, "config"))
-    looks = diagnostics.choose(settings.diagnostics)
+    looks = diagnostics.choose(settings.diagnostics, settings.threshold)
 
     source = config.data.get("source")
     if source not in SOURCES:

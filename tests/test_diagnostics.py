@@ -520,6 +520,21 @@ def test_inspect_takes_options_and_another_folder(run_folder: Path, tmp_path: Pa
     assert {path.name for path in tmp_path.iterdir()} == {"feature_maps_0.png", "feature_maps_3.png"}
 
 
+def test_inspect_judges_by_the_threshold_of_the_run_unless_told_another(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "two.npz", x=rng.normal(size=(80, 5)), y=rng.integers(0, 2, 80))
+    with initialize_config_dir(str(CONFIGS.resolve()), version_base=None):
+        overrides = ["data=arrays", f"data.path={tmp_path / 'two.npz'}", "data.task=binary", "threshold=0.7"]
+        config = compose("train", overrides=[*overrides, f"backend={keras.backend.backend()}"])
+    (tmp_path / ".hydra").mkdir()
+    OmegaConf.save(config, tmp_path / ".hydra" / "config.yaml")
+    network(layers.Dense(1, activation="sigmoid"), shape=(5,)).save(tmp_path / runs.MODEL)
+    table, _ = inspect.inspect([str(tmp_path), "diagnostics=metrics"])
+    assert json.loads(table.read_text())["threshold"] == 0.7
+    table, _ = inspect.inspect([str(tmp_path), "diagnostics.metrics.threshold=0.2"])
+    assert json.loads(table.read_text())["threshold"] == 0.2
+
+
 def test_inspect_takes_up_a_run_of_a_larger_machine_that_left_the_backend_to_the_policy(
     run_folder: Path, tmp_path: Path
 ) -> None:

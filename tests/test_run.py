@@ -142,10 +142,17 @@ def test_a_binary_threshold_counts_alike_in_training_and_afterwards(trained, tmp
     run = trained(
         "model=binary_cnn", "data=arrays", f"data.path={tmp_path / 'mine.npz'}", "data.task=binary", "epochs=3",
         f"model.output_activation={activation}", "threshold=0.6", "batch_size=32", "model.pool_size=1",
+        "diagnostics={predictions:null,metrics:{split:test}}",
     )  # fmt: skip
     metrics = run.metrics
     assert metrics["test_accuracy"] == pytest.approx(metrics["val_accuracy"], abs=1e-6)
     assert 0 <= metrics["test_log_loss"] == pytest.approx(metrics["val_loss"], rel=1e-3)
+    # So do the looks, which read the scores as the metrics do.
+    ranked = pd.read_csv(run.folder / "predictions.csv")
+    assert ranked["correct"].mean() == pytest.approx(metrics["test_accuracy"])
+    assert ranked["score_true"].between(0, 1).all()
+    seen = json.loads((run.folder / "metrics_test.json").read_text())
+    assert seen["threshold"] == 0.6 and seen["sensitivity"] == pytest.approx(metrics["test_sensitivity"])
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "nadam", "adagrad", "adamw"])

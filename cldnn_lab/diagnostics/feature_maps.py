@@ -44,7 +44,9 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: FeatureMaps
             if len(maps) > options.limit:
                 count = f"first {options.limit} of {count}"
             shown.append(figures.Layer(f"{layer.name} ({type(layer).__name__})", maps[: options.limit], count))
-        said = forward.verdict(dataset, images.y[position], values[-1][0])
+        said = forward.verdict(
+            dataset, images.y[position], forward.scores(model, dataset, values[-1])[0], options.threshold
+        )
         paths.append(
             figures.stack(
                 shown,

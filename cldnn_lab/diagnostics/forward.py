@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cldnn_lab import losses
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.errors import Mistake, nearest
 
@@ -111,23 +112,23 @@ def as_array(value: Any) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(value)).astype(np.float32)
 
 
+def scores(model: keras.Model, dataset: Dataset, outputs: np.ndarray) -> np.ndarray:
+    """The outputs (examples, outputs) as the run's own metrics read them: probabilities where they are logits."""
+    return losses.probabilities(outputs, dataset.task) if getattr(model.loss, "from_logits", False) else outputs
+
+
 def label(dataset: Dataset, index: int) -> str:
     """The name of a class, or its number where it has none."""
     names = dataset.classes or ("0", "1")
     return names[index] if 0 <= index < len(names) else str(index)
 
 
-def predicted_class(dataset: Dataset, output: np.ndarray, threshold: float = 0.5) -> int:
-    """The class that the outputs (outputs,) of one example stand for."""
-    return int(output[0] > threshold) if dataset.task == "binary" else int(np.argmax(output))
-
-
-def verdict(dataset: Dataset, target: Any, output: np.ndarray) -> str:
-    """``true Dress, predicted Shirt``; empty for regression."""
+def verdict(dataset: Dataset, target: Any, score: np.ndarray, threshold: float) -> str:
+    """``true Dress, predicted Shirt`` from the scores (outputs,) of one example; empty for regression."""
     if dataset.task == "regression":
         return ""
-    said = label(dataset, predicted_class(dataset, output))
-    return f"true {label(dataset, int(np.ravel(target)[0]))}, predicted {said}"
+    predicted = int(score[0] > threshold) if dataset.task == "binary" else int(np.argmax(score))
+    return f"true {label(dataset, int(np.ravel(target)[0]))}, predicted {label(dataset, predicted)}"
 
 
 def as_sequence(dataset: Dataset, example: np.ndarray) -> np.ndarray:

@@ -41,7 +41,9 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: HiddenTrace
         hidden = {layer.name: value[0] for layer, value in zip(layers, values[:-1], strict=True)}
         sequence = forward.as_sequence(dataset, examples.x[position])
         target = prediction = None
-        said = forward.verdict(dataset, examples.y[position], values[-1][0])
+        said = forward.verdict(
+            dataset, examples.y[position], forward.scores(model, dataset, values[-1])[0], options.threshold
+        )
         if dataset.task == "regression":
             target = examples.y[position].reshape(len(examples.y[position]), -1)
             prediction = values[-1][0].reshape(target.shape)

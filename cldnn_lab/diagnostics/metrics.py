@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cldnn_lab import figures, losses
+from cldnn_lab import figures
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import Metrics
@@ -25,9 +25,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Metrics, ti
     """
     split = forward.split_of(dataset, options.split)
     outputs = np.concatenate([values[0] for values in forward.batches(model, model.outputs, split.x)])
-    if getattr(model.loss, "from_logits", False):
-        outputs = losses.probabilities(outputs, dataset.task)
-    evaluation = evaluate(dataset, outputs, split, threshold=options.threshold)
+    evaluation = evaluate(dataset, forward.scores(model, dataset, outputs), split, threshold=options.threshold)
     files = [folder / f"metrics_{options.split}.json"]
     Run(folder).write_json(files[0].name, evaluation.metrics)
     if evaluation.confusion is not None:

@@ -33,6 +33,17 @@ class Examples(Options):
 
 
 @dataclass
+class Judged(Examples):
+    """Options of a look that says which class an example is taken for.
+
+    Attributes:
+        threshold: score above which a binary example counts as class 1; that of the run where none is given.
+    """
+
+    threshold: float = field(default=0.5, metadata={"above": 0, "below": 1})
+
+
+@dataclass
 class Filters(Options):
     """First-layer weights as a grid.
 
@@ -46,7 +57,7 @@ class Filters(Options):
 
 
 @dataclass
-class FeatureMaps(Examples):
+class FeatureMaps(Judged):
     """Maps of every convolution and pooling layer for chosen images.
 
     Attributes:
@@ -88,7 +99,7 @@ class ActiveUnits(Examples):
 
 
 @dataclass
-class HiddenTraces(Examples):
+class HiddenTraces(Judged):
     """Input, target, prediction and every hidden unit over time.
 
     Attributes:
@@ -99,32 +110,25 @@ class HiddenTraces(Examples):
 
 
 @dataclass
-class Predictions(Examples):
+class Predictions(Judged):
     """Examples with their true and predicted label, the worst first.
 
     Attributes:
         number: examples in the picture.
         examples: how many of the split, from its start, to predict and rank.
         images: indices to rank instead of all of these.
-        threshold: score above which a binary example counts as class 1.
     """
 
     number: int = field(default=24, metadata={"min": 1, "max": 120})
     examples: int = field(default=2000, metadata={"min": 1})
     images: list[int] = field(default_factory=list, metadata={"min": 0})
-    threshold: float = field(default=0.5, metadata={"above": 0, "below": 1})
 
 
 @dataclass
-class Metrics(Examples):
-    """The run's metrics and confusion matrix on another split than the test set: on the training set, dropout off.
-
-    Attributes:
-        threshold: score above which a binary example counts as class 1.
-    """
+class Metrics(Judged):
+    """The run's metrics and confusion matrix on another split than the test set: on the training set, dropout off."""
 
     split: str = field(default="train", metadata={"choices": SPLITS})
-    threshold: float = field(default=0.5, metadata={"above": 0, "below": 1})
 
 
 @dataclass
@@ -165,12 +169,13 @@ OPTIONS: dict[str, type[Options]] = {
 STANDALONE = frozenset({"loss_function"})
 
 
-def choose(value: Any) -> dict[str, Options]:
+def choose(value: Any, threshold: float = 0.5) -> dict[str, Options]:
     """The looks that the config key ``diagnostics`` asks for, each with its options.
 
     Args:
         value: None, a name, several names (a list, or one string with commas), or a mapping of names to
             their options, such as ``{"feature_maps": {"images": [0, 3]}, "filters": None}``.
+        threshold: of the run, for the looks whose options give none.
 
     Raises:
         Mistake: naming the key that is unknown or out of range.
@@ -190,10 +195,10 @@ def choose(value: Any) -> dict[str, Options]:
         asked = dict.fromkeys(value)
     else:
         raise Mistake(f"diagnostics: {value!r} is not a name or a list of names; {nearest('', OPTIONS)}.")
-    return {str(name): _options(name, given) for name, given in asked.items()}
+    return {str(name): _options(name, given, threshold) for name, given in asked.items()}
 
 
-def _options(name: Any, given: Any) -> Options:
+def _options(name: Any, given: Any, threshold: float) -> Options:
     if name not in OPTIONS:
         raise Mistake(f"diagnostics: there is no {name!r}; {nearest(name, OPTIONS)}.")
     kind, where = OPTIONS[name], f"diagnostics.{name}"
@@ -204,6 +209,8 @@ def _options(name: Any, given: Any) -> Options:
         key: [value] if key in several and not isinstance(value, list) else value
         for key, value in (given or {}).items()
     }
+    if issubclass(kind, Judged):
+        given = {"threshold": threshold, **given}
     return typed(kind, given, where)
 
 

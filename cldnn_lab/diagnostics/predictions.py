@@ -31,6 +31,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Predictions
     index = options.images or list(range(min(options.examples, len(split))))
     part = forward.chosen(split, index, "diagnostics.predictions.images")
     outputs = np.concatenate([values[0] for values in forward.batches(model, model.outputs, part.x)])
+    outputs = forward.scores(model, dataset, outputs)
     table = _ranking(dataset, part.y, outputs, index, options.threshold)
     files = [folder / "predictions.csv"]
     # The row of each ranked example in ``part`` is needed for the picture only.
