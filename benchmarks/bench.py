@@ -45,7 +45,7 @@ def main() -> None:
         table = pd.concat([table[~table["network"].isin(names)], new]) if len(table) else new
         table.to_csv(csv, index=False)
     if "runs" in parts:
-        facts["runs"] = whole_runs(3)
+        facts["runs"] = whole_runs(7)
     if "scaling" in parts:
         growth = scaling()
         facts["scaling"] = growth.round(4).to_dict("records")

@@ -127,7 +127,8 @@ def _aims(speed: pd.Series) -> list[str]:
         if (name, variant) in speed.index and (name, other) in speed.index:
             got = speed[name, variant] / speed[name, other]
             rows.append([name, f"{variant} to {other}", f"{aim}", f"{got:.2f}{'' if got >= aim else ' (missed)'}"])
-    return _table("Aims", ["network", "ratio", "aim", "measured"], rows)
+    table = _table("Aims", ["network", "ratio", "aim", "measured"], rows)
+    return [*table, "", "What holds the missed ones, and what was tried: [limits.md](limits.md)."]
 
 
 def _share(speed: pd.Series, products: dict[str, float]) -> list[str]:
