@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from cldnn_lab.data.rml2016.recipe import RECIPES, choose_recipe
 from cldnn_lab.errors import Mistake, nearest
 
 # The classes of RML2016.10b, and the eleventh of RML2016.10a.
@@ -90,9 +91,14 @@ class RadioMLConfig(DataConfig):
         scaling: what each vector is divided by: ``magnitude`` (its mean magnitude), ``power`` (the square
             root of its mean power), ``peak`` (its largest magnitude), or ``none``.
         test_fraction: the share of each class and SNR that is the test set, for files without their own.
+        split: what the test set is drawn by. ``capture``: no vector of the test set was cut from the same capture as
+            one of the training set, which only the generator knows; ``vector``: at random, as papers on RadioML do;
+            ``auto``: by capture where vectors are generated, by vector where they are read from a file.
         vectors_per_cell: generated vectors per class and SNR.
         generator_seed: draws the generated vectors.
-        true_snr: generate noise that is what the label says, instead of the published recipe's.
+        recipe: how they are made: ``rml2016``, with all that is peculiar to the published files, or ``clean``.
+        quirks: single attributes of :class:`~cldnn_lab.data.rml2016.recipe.Recipe` to turn on or off; null leaves
+            one as the recipe has it.
     """
 
     path: str | None = None
@@ -101,12 +107,15 @@ class RadioMLConfig(DataConfig):
     snrs: list[float] | None = field(default=None, metadata={"unit": "dB"})
     scaling: str = field(default="power", metadata={"choices": ("none", "magnitude", "power", "peak")})
     test_fraction: float = field(default=0.2, metadata={"above": 0, "below": 1})
+    split: str = field(default="auto", metadata={"choices": ("auto", "capture", "vector")})
     vectors_per_cell: int = field(default=300, metadata={"min": 2, "unit": "vectors"})
     generator_seed: int = field(default=2016, metadata={"min": 0, "max": 2**32 - 1})
-    true_snr: bool = False
+    recipe: str = field(default="rml2016", metadata={"choices": tuple(RECIPES)})
+    quirks: dict[str, bool | None] = field(default_factory=dict)
 
     def check(self) -> None:
         super().check()
+        choose_recipe(self.recipe, self.quirks)
         if self.snrs is not None and not self.snrs:
             raise Mistake("data.snrs: the list is empty: give the SNRs to keep (dB), or null for the bounds.")
         low, high = self.snr_min, self.snr_max

@@ -40,28 +40,58 @@ def _evenly(index: np.ndarray, count: int, keys: list[np.ndarray], rng: np.rando
     return np.concatenate(chosen)
 
 
-def share(strata: np.ndarray | None, count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def share(
+    strata: np.ndarray | None,
+    count: int,
+    fraction: float,
+    seed: int,
+    *,
+    within: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Indices of ``count`` examples in two, in order: what stays, and ``fraction`` of it, of each stratum alike.
 
+    Args:
+        strata: of each example, such as its class; None where all are alike.
+        within: of each example, what a stratum's share is spread over evenly, such as the SNR.
+        groups: of each example; a group stays together, so that the share is met as nearly as groups allow. A group
+            lies within one stratum and one value of ``within``.
+
     Raises:
-        ValueError: where a stratum is too small to give one to each.
+        ValueError: where a stratum is too small to give an example (or a group) to each.
     """
     rng = np.random.default_rng(seed)
     labels = np.zeros(count, np.int32) if strata is None else strata
-    # Of nothing, nothing is held out; that there is nothing is said elsewhere.
-    stay, out = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
+    out = np.zeros(count, bool)
     seen = given = 0
     for label in np.unique(labels):
-        index = rng.permutation(np.flatnonzero(labels == label))
-        if len(index) < 2:
-            raise ValueError(f"stratum {label} has a single example")
+        index = np.flatnonzero(labels == label)
+        _, first, member, sizes = np.unique(
+            index if groups is None else groups[index], return_index=True, return_inverse=True, return_counts=True
+        )
+        if len(sizes) < 2:
+            raise ValueError(f"stratum {label} has a single example or group")
+        order = _spread(sizes, None if within is None else within[index[first]], rng)
         # What rounding takes from one stratum it gives to a later one, so that the whole share is right.
         seen += len(index)
-        take = min(max(round(seen * fraction) - given, 1), len(index) - 1)
-        given += take
-        out.append(index[:take])
-        stay.append(index[take:])
-    return np.sort(np.concatenate(stay)), np.sort(np.concatenate(out))
+        taken = np.cumsum(sizes[order])
+        number = int(np.argmin(np.abs(taken[:-1] - (round(seen * fraction) - given)))) + 1
+        given += int(taken[number - 1])
+        out[index] = np.isin(member, order[:number])
+    return np.flatnonzero(~out), np.flatnonzero(out)
+
+
+def _spread(sizes: np.ndarray, values: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """A random order in which the first so many hold the same share of every value, each counted by its size."""
+    order = rng.permutation(len(sizes))
+    if values is None:
+        return order
+    place = np.empty(len(order))
+    for value in np.unique(values):
+        these = np.flatnonzero(values[order] == value)
+        reached = np.cumsum(sizes[order[these]])
+        place[these] = (reached - rng.random() * sizes[order[these]]) / reached[-1]
+    return order[np.argsort(place, kind="stable")]
 
 
 def published_share(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -75,11 +105,15 @@ def published_share(count: int, fraction: float, seed: int) -> tuple[np.ndarray,
 
 
 def held_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
-    """``split`` in two: what stays, and ``fraction`` of it held out, stratified by class.
+    """``split`` in two: what stays, and ``fraction`` of it held out, stratified by class, and by SNR within a class.
+
+    Where examples are tagged with the ``capture`` they were cut from, no capture is in both.
 
     Raises:
         ValueError: where a class is too small to give one to each.
     """
     strata = split.y if split.y.ndim == 1 and split.y.dtype.kind in "iu" else None
-    stay, out = share(strata, len(split), fraction, seed)
+    stay, out = share(
+        strata, len(split), fraction, seed, within=split.tags.get("snr"), groups=split.tags.get("capture")
+    )
     return split.take(stay), split.take(out)

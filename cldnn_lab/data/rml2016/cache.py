@@ -10,14 +10,17 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
-from cldnn_lab.data.rml2016.generator import Generated, check, generate, labelled
+from cldnn_lab.data.rml2016.generator import Generated, check, generate, label
+from cldnn_lab.data.rml2016.recipe import RML2016, Recipe
 
 # Goes up whenever the same parameters would give other vectors: older files are then left alone.
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 
 _log = logging.getLogger(__name__)
 
@@ -34,12 +37,14 @@ def cached(
     *,
     length: int = 128,
     seed: int = 2016,
-    true_snr: bool = False,
+    recipe: Recipe = RML2016,
+    part: str = "",
     folder: Path | None = None,
 ) -> Generated:
     """:func:`~cldnn_lab.data.rml2016.generator.generate`, from the cache where it holds the set already.
 
-    A damaged file is drawn again; a folder that can't be written to costs only the cache, and a warning.
+    A damaged file is drawn again; a folder that can't be written to costs only the cache, and a warning. A bar on the
+    terminal shows how far a new set is.
 
     Args:
         folder: where the cache is; :func:`default_folder` if None.
@@ -55,60 +60,64 @@ def cached(
         "vectors": int(vectors),
         "length": int(length),
         "seed": int(seed),
-        "true_snr": bool(true_snr),
+        "recipe": asdict(recipe),
+        "part": part,
     }
     path = (default_folder() if folder is None else Path(folder)) / file_name(parameters)
-    x = _read(path, parameters)
-    if x is not None:
+    kept = _read(path, parameters)
+    if kept is not None:
         _log.info("generated vectors read from %s", path)
-        return labelled(x, modulations, snrs)
-    began = time.perf_counter()
-    made = generate(modulations, snrs, vectors, length=length, seed=seed, true_snr=true_snr)
-    _log.info("%d vectors generated in %.1f s", len(made.x), time.perf_counter() - began)
-    _write(path, parameters, made.x)
+        return label(*kept, modulations, snrs)
+    began, total = time.perf_counter(), len(modulations) * len(snrs) * vectors
+    with tqdm(total=total, desc="Generating", unit="vector", leave=False, disable=None) as bar:
+        made = generate(
+            modulations, snrs, vectors, length=length, seed=seed, recipe=recipe, part=part, progress=bar.update
+        )
+    _log.info("%s vectors generated in %.1f s", f"{total:,}", time.perf_counter() - began)
+    _write(path, parameters, made)
     return made
 
 
 def file_name(parameters: dict) -> str:
     """A name that says what is in the file; the hash tells apart what the name only counts.
 
-    Such as ``rml2016-v1-11mods-snr-20to18x20-1000x128-seed2016-1f0c9a3e.npz``.
+    Such as ``rml2016-v2-11mods-snr-20to18x20-train-800x128-seed2016-1f0c9a3e.npz``.
     """
     snrs = parameters["snrs"]
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
     return (
         f"rml2016-v{parameters['generator']}-{len(parameters['modulations'])}mods"
-        f"-snr{min(snrs):g}to{max(snrs):g}x{len(snrs)}{'true' if parameters['true_snr'] else ''}"
+        f"-snr{min(snrs):g}to{max(snrs):g}x{len(snrs)}{'-' + parameters['part'] if parameters['part'] else ''}"
         f"-{parameters['vectors']}x{parameters['length']}-seed{parameters['seed']}-{digest}.npz"
     )
 
 
-def _read(path: Path, parameters: dict) -> np.ndarray | None:
-    """The vectors of a whole file made with these parameters, else None."""
+def _read(path: Path, parameters: dict) -> tuple[np.ndarray, np.ndarray] | None:
+    """Vectors and captures of a whole file made with these parameters, else None."""
     try:
         with np.load(path, allow_pickle=False) as file:
             if json.loads(str(file["parameters"])) != parameters:
                 raise ValueError("made with other parameters")
-            x = file["x"]  # the zip's checksum is verified on the way
+            x, capture = file["x"], file["capture"]  # the zip's checksum is verified on the way
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         _log.warning("%s can't be used (%s); its vectors are generated again", path, error)
         return None
     rows = len(parameters["modulations"]) * len(parameters["snrs"]) * parameters["vectors"]
-    if x.shape != (rows, 2, parameters["length"]) or x.dtype != np.float32:
+    if x.shape != (rows, 2, parameters["length"]) or x.dtype != np.float32 or capture.shape != (rows,):
         _log.warning("%s can't be used (wrong shape); its vectors are generated again", path)
         return None
-    return x
+    return x, capture
 
 
-def _write(path: Path, parameters: dict, x: np.ndarray) -> None:
+def _write(path: Path, parameters: dict, made: Generated) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, parameters=np.array(json.dumps(parameters)), x=x)
+            np.savez(file, parameters=np.array(json.dumps(parameters)), x=made.x, capture=made.capture)
         os.replace(temporary, path)
     except OSError as error:
         _log.warning("the generated vectors could not be kept in %s (%s)", path.parent, error)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from cldnn_lab.data.rml2016 import channel
+from cldnn_lab.data.rml2016.captures import Cell, plan
 from cldnn_lab.data.rml2016.modulators import TRANSMITTERS, prepare
-from cldnn_lab.data.rml2016.signals import BEFORE
+from cldnn_lab.data.rml2016.recipe import RML2016, Recipe
+from cldnn_lab.data.rml2016.signals import BEFORE, phasor
 from cldnn_lab.errors import Mistake, nearest
 
 MODULATIONS: tuple[str, ...] = tuple(sorted(TRANSMITTERS))
 
-VECTORS_PER_CHANNEL = 4
-CAPTURE = 80_000  # samples: the recipe sends 10,000 symbols
-_ON_BEFORE = 1_000  # samples sent before a capture begins: more than a drifting clock can look back
-_CAPTURES_PER_BLOCK = 128  # a unit of work: small enough for the cache, large enough for NumPy
+_CAPTURES_PER_BLOCK = 12  # a unit of work: small enough for the cache, large enough for NumPy
+_BLOCKS_AHEAD = 8  # that wait for each thread, so that a large set is not planned as a whole
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,22 @@ class Generated:
         x: in-phase and quadrature, float32, (vectors, 2, length); a vector's magnitudes add up to 1.
         modulation: int16, index into the modulations asked for.
         snr: the labels in dB, float32.
+        capture: int32, which capture of its modulation and SNR a vector was cut from.
     """
 
     x: np.ndarray
     modulation: np.ndarray
     snr: np.ndarray
+    capture: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some captures of one cell, and where their vectors go."""
+
+    cell: Cell
+    captures: list[tuple[int, np.ndarray]]
+    rows: slice
 
 
 def generate(
@@ -45,7 +56,9 @@ def generate(
     *,
     length: int = 128,
     seed: int = 2016,
-    true_snr: bool = False,
+    recipe: Recipe = RML2016,
+    part: str = "",
+    progress: Callable[[int], object] = lambda count: None,
 ) -> Generated:
     """Draw a set after the recipe of RadioML 2016 (O'Shea and West, GRCon 2016).
 
@@ -58,39 +71,35 @@ def generate(
         vectors: for each modulation at each SNR.
         length: samples in a vector.
         seed: 0 or more.
-        true_snr: the measured SNR equals the label; otherwise, as in the recipe, the noise's amplitude (not
-            its power) is 10^(-snr/10).
+        recipe: what the vectors have of the published files' peculiarities.
+        part: sets of different parts, such as ``train`` and ``test``, have no capture in common.
+        progress: told of every so many vectors that are done.
 
     Raises:
         Mistake: an unknown or repeated modulation or SNR, nothing asked for, or a number out of range.
     """
     check(modulations, snrs, vectors, length=length, seed=seed)
     x = np.empty((len(modulations) * len(snrs) * vectors, 2, length), np.float32)
-    prepare(modulations, seed)
-    per_block = _CAPTURES_PER_BLOCK * VECTORS_PER_CHANNEL
-    jobs = []
-    for cell, (name, snr) in enumerate((name, snr) for name in modulations for snr in snrs):
-        part = x[cell * vectors : (cell + 1) * vectors]
-        for block, first in enumerate(range(0, vectors, per_block)):
-            jobs.append((name, float(snr), block, part[first : first + per_block]))
+    capture = np.empty(len(x), np.int32)
+    prepare(modulations, seed, recipe)
+    cells = [Cell(seed, name, float(snr), part) for name in modulations for snr in snrs]
 
-    def work(job: tuple[str, float, int, np.ndarray]) -> None:
-        name, snr, block, out = job
-        entropy = [seed, zlib.crc32(f"{name} at {snr:g} dB".encode()), block]
-        _fill(out, np.random.default_rng(np.random.SeedSequence(entropy)), name, snr, seed, true_snr)
+    def work(block: _Block) -> int:
+        _fill(block, x[block.rows], capture[block.rows], recipe)
+        return block.rows.stop - block.rows.start
 
     with ThreadPoolExecutor(max_workers=_cores()) as pool:
-        for _ in pool.map(work, jobs):
-            pass
-    return labelled(x, modulations, snrs)
+        for count in _map_ahead(pool, work, _blocks(cells, vectors, length, recipe)):
+            progress(count)
+    return label(x, capture, modulations, snrs)
 
 
-def labelled(x: np.ndarray, modulations: Sequence[str], snrs: Sequence[float]) -> Generated:
+def label(x: np.ndarray, capture: np.ndarray, modulations: Sequence[str], snrs: Sequence[float]) -> Generated:
     """Vectors in the order of :func:`generate` with the labels that go with the order."""
     vectors = len(x) // (len(modulations) * len(snrs))
     levels = np.repeat(np.array(snrs, np.float32), vectors)
     modulation = np.repeat(np.arange(len(modulations), dtype=np.int16), len(snrs) * vectors)
-    return Generated(x, modulation, np.tile(levels, len(modulations)))
+    return Generated(x, modulation, np.tile(levels, len(modulations)), capture)
 
 
 def check(modulations: Sequence[str], snrs: Sequence[float], vectors: int, *, length: int, seed: int) -> None:
@@ -120,38 +129,73 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _fill(out: np.ndarray, rng: np.random.Generator, name: str, snr: float, seed: int, true_snr: bool) -> None:
-    """Draw captures of one modulation at one SNR; cut the vectors ``out`` (vectors, 2, length) from them."""
-    vectors, _, length = out.shape
-    captures = -(-vectors // VECTORS_PER_CHANNEL)
-    start = vector_starts(rng, captures, length)
-    received = transmit_and_fade(rng, name, start, length, seed)
-    received = channel.add_noise(rng, received, snr, true_snr).reshape(-1, length)[:vectors]
+def _blocks(cells: Sequence[Cell], vectors: int, length: int, recipe: Recipe) -> Iterator[_Block]:
+    for number, cell in enumerate(cells):
+        row = number * vectors
+        captures = plan(cell, vectors, TRANSMITTERS[cell.modulation].samples(recipe), length)
+        while some := list(itertools.islice(captures, _CAPTURES_PER_BLOCK)):
+            count = sum(len(starts) for _, starts in some)
+            yield _Block(cell, some, slice(row, row + count))
+            row += count
+
+
+def _map_ahead(pool: ThreadPoolExecutor, work: Callable[[_Block], int], blocks: Iterable[_Block]) -> Iterator[int]:
+    """``pool.map``, which takes all of its input at once, a few blocks at a time."""
+    blocks = iter(blocks)
+    while some := list(itertools.islice(blocks, _cores() * _BLOCKS_AHEAD)):
+        yield from pool.map(work, some)
+
+
+def _fill(block: _Block, x: np.ndarray, capture: np.ndarray, recipe: Recipe) -> None:
+    """Fill ``x`` (vectors, 2, length) and ``capture`` (vectors,) with the vectors of a block."""
+    numbers = np.array([number for number, _ in block.captures], np.int32)
+    counts = [len(starts) for _, starts in block.captures]
+    rows = np.repeat(np.arange(len(numbers)), counts)
+    generators = [block.cell.random(int(number), 1) for number in numbers]
+    start = np.concatenate([starts for _, starts in block.captures])
+    length = x.shape[-1]
+    received = transmit_and_fade(generators, block.cell.modulation, start, rows, length, block.cell.seed, recipe)
+    noise = np.concatenate(
+        [
+            channel.draw_noise(rng, (count, length), pool=recipe.noise_pool)
+            for rng, count in zip(generators, counts, strict=True)
+        ]
+    )
+    noise *= channel.scale_noise(received, block.cell.snr, amplitude_labels=recipe.amplitude_labels)
+    received += noise
     received /= np.abs(received).sum(axis=-1, keepdims=True)
-    out[:, 0] = received.real
-    out[:, 1] = received.imag
+    x[:, 0] = received.real
+    x[:, 1] = received.imag
+    capture[:] = numbers[rows]
 
 
-def vector_starts(rng: np.random.Generator, captures: int, length: int) -> np.ndarray:
-    """Where in its capture each vector begins: int64, (captures, VECTORS_PER_CHANNEL).
+def transmit_and_fade(
+    generators: Sequence[np.random.Generator],
+    modulation: str,
+    start: np.ndarray,
+    capture: np.ndarray,
+    length: int,
+    seed: int,
+    recipe: Recipe,
+) -> np.ndarray:
+    """What arrives at the receiver, before noise.
 
-    One somewhere in each quarter of the capture, with room for what comes before it.
+    Args:
+        generators: random numbers of each capture.
+        start, capture: of each window, the captures in rising order.
+
+    Returns:
+        complex64, (windows, length).
     """
-    room = length + channel.HISTORY
-    slot = max(CAPTURE // VECTORS_PER_CHANNEL, 2 * room)
-    within = rng.integers(channel.HISTORY, slot - length, (captures, VECTORS_PER_CHANNEL))
-    return slot * np.arange(VECTORS_PER_CHANNEL) + within
-
-
-def transmit_and_fade(rng: np.random.Generator, name: str, start: np.ndarray, length: int, seed: int) -> np.ndarray:
-    """What arrives at the receiver, before noise: complex64, (captures, windows, length)."""
-    began, needed = start - channel.HISTORY, length + channel.HISTORY
-    clock = channel.random_walk(rng, began, needed, channel.SRO_STEP, channel.SRO_LIMIT)
-    moved, positions = channel.clock_positions(clock)
-    first = _ON_BEFORE + began + moved - BEFORE
-    sent = TRANSMITTERS[name](rng, first, channel.samples_needed(positions), seed)
-    x = channel.sample_rate_offset(sent, positions)
-    carrier = channel.random_walk(rng, began, needed, channel.CFO_STEP, channel.CFO_LIMIT)
-    x = channel.carrier_offset(x, carrier)
-    fading = channel.Fading.draw(rng, len(start))
-    return channel.fade(x, fading.gains(start, length))
+    transmitter = TRANSMITTERS[modulation]
+    content = np.stack([transmitter.draw(rng, recipe, seed) for rng in generators])
+    if recipe.one_channel:
+        impaired = channel.published_impairments(start, length)
+    else:
+        impaired = channel.draw_impairments(generators, start, capture, length)
+    moved, positions = channel.clock_positions(impaired.clock)
+    first = start - channel.HISTORY + moved - BEFORE
+    x = transmitter.send(content, capture, first, channel.count_needed(positions), recipe, seed)
+    x = channel.sample_rate_offset(x, positions)
+    x *= phasor(2 * np.pi * impaired.carrier)
+    return channel.fade(x, impaired.gains)

@@ -1,8 +1,8 @@
-"""The eleven transmitters of the recipe, each as windows cut out of an endless transmission at 200 kHz.
+"""The eleven transmitters of the recipe, each as windows cut out of the captures it sends.
 
-A window is cut where its transmission has long been running, so no filter's start-up is in it; every
-transmitter's mean power is 1. ``start`` says at which sample of its transmission a window begins, and has
-shape (captures, vectors): the windows of one capture belong to one transmission.
+A transmitter is told what each capture sends (bits, or where in the recording it begins), and where windows lie:
+``capture`` (windows,) says in which capture, ``first`` (windows,) from which of its samples. Only the windows are
+worked out; each depends on no more than the bits and the audio around it.
 
 The recipe (O'Shea and West, GRCon 2016): 8 samples per symbol; root-raised-cosine pulses of excess
 bandwidth 0.35; GFSK of sensitivity 0.1 and BT 0.35; CPFSK of index 0.5; WBFM and AM of 44.1 kHz audio.
@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from scipy.signal import hilbert, lfilter, remez, upfirdn
 
+from cldnn_lab.data.rml2016.recipe import Recipe
 from cldnn_lab.data.rml2016.signals import AFTER, BEFORE, SAMPLE_RATE, interpolate, phasor
-from cldnn_lab.data.rml2016.sources import AUDIO_RATE, speech, whitened_bits
+from cldnn_lab.data.rml2016.sources import AUDIO_RATE, draw_bits, recording
 
 SAMPLES_PER_SYMBOL = 8
 EXCESS_BANDWIDTH = 0.35
+HALF_SPAN = 44  # symbols: half of the recipe's interpolator of 11 * 8 taps per sample, and its delay
 GFSK_SENSITIVITY = 0.1  # radians per sample at full deviation
 GFSK_BT = 0.35
 CPFSK_INDEX = 0.5  # half turns per symbol
@@ -30,16 +33,42 @@ FM_PRE_EMPHASIS = 75e-6  # seconds
 # GNU Radio's wfm_tx makes 5 samples of each audio sample, and the recipe sends these on as if they had
 # been made at 200 kHz.
 FM_INTERPOLATION = 5
+FM_RATE = AUDIO_RATE * FM_INTERPOLATION  # Hz
 # A recording of 16 bits is divided by 65535, so full scale is one half.
 AUDIO_SCALE = 32767 / 65535
 RECORDING_SECONDS = 60.0
-_RRC_HALF_SPAN = 11  # symbols: what is cut off is 60 dB down
+AUDIO_SAMPLES = 10_000  # of a capture
+# Samples that a transmitter has been sending when a capture begins, where that is not at its switching on: more than
+# the longest filter.
+WARM_UP = 1000
 
-Transmitter = Callable[[np.random.Generator, np.ndarray, int, int], np.ndarray]
+
+@dataclass(frozen=True)
+class Transmitter:
+    """One modulation.
+
+    Attributes:
+        bits: what a capture sends; 0 where it sends audio.
+        samples: how long that is at 200 kHz, for a recipe.
+        draw: what one capture sends, from its own random numbers.
+        send: windows of the transmission: complex64 (windows, length), of ``content`` (captures, ...) as ``draw``
+            gives it, ``capture`` and ``first`` (windows,), ``length``, the recipe and the seed of the recording.
+    """
+
+    bits: int
+    samples: Callable[[Recipe], int]
+    draw: Callable[[np.random.Generator, Recipe, int], np.ndarray]
+    send: Callable[[np.ndarray, np.ndarray, np.ndarray, int, Recipe, int], np.ndarray]
 
 
-def constellation(name: str) -> np.ndarray:
+# --- of bits ------------------------------------------------------------------------------------
+
+
+def constellation(name: str, *, raw: bool = False) -> np.ndarray:
     """The points of a linear modulation, complex64, of mean power 1.
+
+    Args:
+        raw: as they are written down instead: +-1, +-3, ... on each axis.
 
     >>> len(constellation("QAM16"))
     16
@@ -53,68 +82,22 @@ def constellation(name: str) -> np.ndarray:
         side = {"QAM16": 4, "QAM64": 8}[name]
         level = np.arange(1 - side, side, 2)
         points = (level[:, None] + 1j * level[None, :]).ravel()
-    return (points / np.sqrt(np.mean(np.abs(points) ** 2))).astype(np.complex64)
+    return (points if raw else points / np.sqrt(np.mean(np.abs(points) ** 2))).astype(np.complex64)
 
 
 def root_raised_cosine() -> np.ndarray:
-    """The pulse, SAMPLES_PER_SYMBOL a symbol, scaled so that unit symbols give unit mean power.
+    """The pulse, SAMPLES_PER_SYMBOL per symbol, scaled so that unit symbols give unit mean power.
 
     With t in symbols and excess bandwidth b (Proakis, Digital Communications):
     h(t) = (sin(pi t (1 - b)) + 4 b t cos(pi t (1 + b))) / (pi t (1 - (4 b t)^2)), h(0) = 1 - b + 4 b / pi.
     """
     b = EXCESS_BANDWIDTH
-    reach = _RRC_HALF_SPAN * SAMPLES_PER_SYMBOL
+    reach = HALF_SPAN * SAMPLES_PER_SYMBOL
     t = np.arange(1, reach + 1) / SAMPLES_PER_SYMBOL  # 1 / (4 b), the other 0 / 0, is not on this grid
     right = (np.sin(np.pi * t * (1 - b)) + 4 * b * t * np.cos(np.pi * t * (1 + b))) / (
         np.pi * t * (1 - (4 * b * t) ** 2)
     )
     return np.concatenate([right[::-1], [1 - b + 4 * b / np.pi], right])
-
-
-def linear(name: str) -> Transmitter:
-    """BPSK, QPSK, 8PSK, PAM4, QAM16 or QAM64: symbols through a root-raised-cosine pulse."""
-    points = constellation(name)
-    width = int(math.log2(len(points)))
-    weights = (1 << np.arange(width)).astype(np.uint8)
-    pulse = root_raised_cosine().astype(np.float32)
-
-    def transmit(rng: np.random.Generator, start: np.ndarray, length: int, seed: int) -> np.ndarray:
-        bits = whitened_bits(rng, (_symbols_under(start, length), width))
-        return _windows(_shape(points[bits @ weights], pulse), start, length)
-
-    return transmit
-
-
-def _symbols_under(start: np.ndarray, length: int) -> int:
-    """Symbols in a stretch of transmission that has room for all windows, one after the other."""
-    return start.size * -(-(length + SAMPLES_PER_SYMBOL - 1) // SAMPLES_PER_SYMBOL)
-
-
-def _shape(symbols: np.ndarray, pulse: np.ndarray) -> np.ndarray:
-    """A pulse for each symbol: SAMPLES_PER_SYMBOL samples a symbol, from the first pulse's middle on.
-
-    The symbols go round in a ring, so that no sample lacks the tails of its neighbours.
-    """
-    around = -(-len(pulse) // (2 * SAMPLES_PER_SYMBOL))
-    before = around * SAMPLES_PER_SYMBOL - len(pulse) // 2
-    whole = np.zeros((2 * around + 1) * SAMPLES_PER_SYMBOL, symbols.dtype)
-    whole[before : before + len(pulse)] = pulse
-    ring = np.take(symbols, np.arange(-around, len(symbols) + around), mode="wrap")
-    out = np.empty((len(symbols), SAMPLES_PER_SYMBOL), symbols.dtype)
-    for late in range(SAMPLES_PER_SYMBOL):  # each sample of a symbol has taps of its own: a polyphase filter
-        out[:, late] = np.convolve(ring, whole[late::SAMPLES_PER_SYMBOL], mode="valid")
-    return out.ravel()
-
-
-def _windows(transmission: np.ndarray, start: np.ndarray, length: int) -> np.ndarray:
-    """Windows that begin ``start`` samples, modulo a symbol, after a symbol's beginning."""
-    rows = transmission.reshape(start.size, -1)
-    late = start.ravel() % SAMPLES_PER_SYMBOL
-    out = np.empty((start.size, length), rows.dtype)
-    for samples in range(SAMPLES_PER_SYMBOL):
-        these = late == samples
-        out[these] = rows[these, samples : samples + length]
-    return out.reshape(*start.shape, length)
 
 
 def gaussian_pulse() -> np.ndarray:
@@ -128,74 +111,186 @@ def gaussian_pulse() -> np.ndarray:
     return np.convolve(gaussian / gaussian.sum(), np.ones(SAMPLES_PER_SYMBOL))
 
 
-def gfsk(rng: np.random.Generator, start: np.ndarray, length: int, seed: int) -> np.ndarray:
-    """Gaussian frequency-shift keying: 0.1 radians a sample either way, smoothed, at constant envelope."""
-    bits = whitened_bits(rng, (_symbols_under(start, length),))
-    frequency = _shape(bits.astype(np.float32) * 2 - 1, gaussian_pulse().astype(np.float32))
-    return _windows(phasor(np.cumsum(GFSK_SENSITIVITY * frequency, dtype=np.float64)), start, length)
+def pulse_windows(
+    symbols: np.ndarray, pulse: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int
+) -> np.ndarray:
+    """Windows of y[m] = sum over k of symbols[k] pulse[m - 8 k], without the rest of y.
+
+    Args:
+        symbols: (captures, symbols), float32 or complex64; nothing is sent before the first and after the last.
+        pulse: a filter's response to one symbol, from the symbol's first sample on.
+        capture, first: of each window.
+        length: samples in a window.
+
+    Returns:
+        (windows, length), in the dtype of ``symbols``.
+    """
+    symbol, late = np.divmod(first, SAMPLES_PER_SYMBOL)
+    back = -(-len(pulse) // SAMPLES_PER_SYMBOL) - 1
+    ahead = -(-(length + SAMPLES_PER_SYMBOL - 1) // SAMPLES_PER_SYMBOL)
+    near = symbol[:, None] + np.arange(-back, ahead)
+    inside = (near >= 0) & (near < symbols.shape[1])
+    around = np.where(inside, symbols[capture[:, None], np.where(inside, near, 0)], 0).astype(symbols.dtype)
+    # Row j holds the pulse of the j-th symbol around the window, at each of its samples.
+    response = np.zeros((back + ahead, ahead * SAMPLES_PER_SYMBOL), np.float32)
+    for row, samples in enumerate(response):
+        delay = np.arange(len(samples)) - SAMPLES_PER_SYMBOL * (row - back)
+        known = (delay >= 0) & (delay < len(pulse))
+        samples[known] = pulse[delay[known]]
+    aligned = np.empty((len(first), response.shape[1]), symbols.dtype)
+    if np.iscomplexobj(symbols):
+        aligned.real, aligned.imag = around.real @ response, around.imag @ response
+    else:
+        np.matmul(around, response, out=aligned)
+    out = np.empty((len(first), length), symbols.dtype)
+    for samples in range(SAMPLES_PER_SYMBOL):
+        these = late == samples
+        out[these] = aligned[these, samples : samples + length]
+    return out
 
 
-def cpfsk(rng: np.random.Generator, start: np.ndarray, length: int, seed: int) -> np.ndarray:
+def _bits_sent(recipe: Recipe, bits: int, per_symbol: int) -> tuple[int, int]:
+    """Bits to draw for a capture, and samples sent before it begins."""
+    if recipe.start_up:
+        return bits, 0
+    return bits + per_symbol * (WARM_UP // SAMPLES_PER_SYMBOL), WARM_UP
+
+
+def _digital(bits: int, per_symbol: int, wave: Callable[..., np.ndarray]) -> Transmitter:
+    """A transmitter of bits; ``wave(bits (captures, symbols, per_symbol), capture, first, length, recipe)`` sends."""
+
+    def draw(rng: np.random.Generator, recipe: Recipe, seed: int) -> np.ndarray:
+        count, _ = _bits_sent(recipe, bits, per_symbol)
+        drawn = draw_bits(rng, count, repeated_whitening=recipe.repeated_whitening)
+        return drawn[: count // per_symbol * per_symbol].reshape(-1, per_symbol)
+
+    def send(
+        content: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int, recipe: Recipe, seed: int
+    ) -> np.ndarray:
+        before = _bits_sent(recipe, bits, per_symbol)[1]
+        return wave(content, capture, first + before, length, recipe)
+
+    return Transmitter(bits, lambda recipe: bits // per_symbol * SAMPLES_PER_SYMBOL, draw, send)
+
+
+def linear(name: str, bits: int) -> Transmitter:
+    """BPSK, QPSK, 8PSK, PAM4, QAM16 or QAM64: symbols through a root-raised-cosine pulse."""
+    width = int(math.log2(len(constellation(name))))
+    weights = (1 << np.arange(width)).astype(np.uint8)
+    pulse = root_raised_cosine().astype(np.float32)
+
+    def wave(sent: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int, recipe: Recipe) -> np.ndarray:
+        points = constellation(name, raw=recipe.raw_constellations)
+        return pulse_windows(points[sent @ weights], pulse, capture, first, length)
+
+    return _digital(bits, width, wave)
+
+
+def _gfsk(sent: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int, recipe: Recipe) -> np.ndarray:
+    """Gaussian frequency-shift keying: 0.1 radians per sample either way, smoothed, at constant envelope."""
+    return _frequency_shift(sent, GFSK_SENSITIVITY * gaussian_pulse(), capture, first, length)
+
+
+def _cpfsk(sent: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int, recipe: Recipe) -> np.ndarray:
     """Continuous-phase frequency-shift keying: each symbol turns the phase a quarter, either way, evenly."""
-    bits = whitened_bits(rng, (_symbols_under(start, length),))
-    step = np.pi * CPFSK_INDEX / SAMPLES_PER_SYMBOL * (bits.astype(np.float64) * 2 - 1)
-    return _windows(phasor(np.cumsum(np.repeat(step, SAMPLES_PER_SYMBOL))), start, length)
+    step = np.pi * CPFSK_INDEX / SAMPLES_PER_SYMBOL
+    return _frequency_shift(sent, np.full(SAMPLES_PER_SYMBOL, step), capture, first, length)
+
+
+def _frequency_shift(
+    sent: np.ndarray, pulse: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int
+) -> np.ndarray:
+    """exp(j phase), where each symbol of -1 or 1 turns the phase by its frequency ``pulse``, radians per sample."""
+    symbols = sent[..., 0].astype(np.float32) * 2 - 1
+    # A pulse that has passed leaves its whole turn behind.
+    passed = first // SAMPLES_PER_SYMBOL - (-(-len(pulse) // SAMPLES_PER_SYMBOL))
+    turns = np.cumsum(symbols, axis=1, dtype=np.float64)
+    before = np.where(passed >= 0, turns[capture, np.clip(passed, 0, symbols.shape[1] - 1)], 0) * pulse.sum()
+    ahead = -(-(length + SAMPLES_PER_SYMBOL - 1) // SAMPLES_PER_SYMBOL)
+    response = np.concatenate([np.cumsum(pulse), np.full((ahead + 1) * SAMPLES_PER_SYMBOL, pulse.sum())])
+    return phasor(before[:, None] + _recent(symbols, response, passed, capture, first, length))
+
+
+def _recent(
+    symbols: np.ndarray, response: np.ndarray, passed: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int
+) -> np.ndarray:
+    """:func:`pulse_windows` of the symbols after ``passed`` alone."""
+    kept = np.arange(len(response) // SAMPLES_PER_SYMBOL) + passed[:, None] + 1
+    inside = (kept >= 0) & (kept < symbols.shape[1])
+    near = np.where(inside, symbols[capture[:, None], np.where(inside, kept, 0)], 0).astype(np.float32)
+    rows = np.arange(len(first))
+    return pulse_windows(near, response, rows, first - SAMPLES_PER_SYMBOL * (passed + 1), length)
+
+
+# --- of audio -----------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=2)
-def recording(seed: int) -> np.ndarray:
-    """The audio that all analog transmissions of a seed are cut from: float32, full scale at AUDIO_SCALE."""
+def audio(seed: int, double_speed: bool) -> np.ndarray:
+    """The recording that all analog transmissions of a seed are cut from: float32, full scale at AUDIO_SCALE."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, int.from_bytes(b"audio", "big")]))
-    return speech(rng, RECORDING_SECONDS) * np.float32(AUDIO_SCALE)
+    whole = recording(rng, RECORDING_SECONDS) * np.float32(AUDIO_SCALE)
+    return whole[::2].copy() if double_speed else whole
 
 
 @lru_cache(maxsize=1)
-def _sidebands(seed: int) -> np.ndarray:
+def _sidebands(seed: int, double_speed: bool) -> np.ndarray:
     """The recording with its negative frequencies removed, complex64."""
-    return hilbert(recording(seed)).astype(np.complex64)
+    return hilbert(audio(seed, double_speed)).astype(np.complex64)
 
 
 @lru_cache(maxsize=1)
-def _fm_phase(seed: int) -> np.ndarray:
-    return wbfm_phase(recording(seed))
+def _fm_phase(seed: int, double_speed: bool) -> np.ndarray:
+    return wbfm_phase(audio(seed, double_speed))
 
 
-_MATERIAL = {"AM-DSB": recording, "AM-SSB": _sidebands, "WBFM": _fm_phase}
+_MATERIAL = {"AM-DSB": audio, "AM-SSB": _sidebands, "WBFM": _fm_phase}
 
 
-def prepare(names: Iterable[str], seed: int) -> None:
+def prepare(names: Iterable[str], seed: int, recipe: Recipe) -> None:
     """Make what these transmitters share and keep, before threads would each make their own."""
     for name in names:
         if name in _MATERIAL:
-            _MATERIAL[name](seed)
+            _MATERIAL[name](seed, recipe.double_speed)
 
 
-def _somewhere(rng: np.random.Generator, start: np.ndarray, span: int, samples: int) -> np.ndarray:
-    """(windows, 1) first samples: each capture begins at a place of its own in a recording of ``samples``."""
-    last = samples - span - int(start.max())
-    return (rng.integers(0, last, (len(start), 1)) + start).reshape(-1, 1)
+def _analog(wave: Callable[..., np.ndarray], samples: Callable[[Recipe], int]) -> Transmitter:
+    """A transmitter of audio; ``wave(begin (windows, 1) in the recording, first, length, recipe, seed)`` sends."""
+
+    def draw(rng: np.random.Generator, recipe: Recipe, seed: int) -> np.ndarray:
+        if recipe.same_audio:
+            return np.zeros(1, np.int64)
+        room = len(audio(seed, recipe.double_speed)) - 2 * AUDIO_SAMPLES
+        return rng.integers(0, room, 1)
+
+    def send(
+        content: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int, recipe: Recipe, seed: int
+    ) -> np.ndarray:
+        return wave(content[capture], first, length, recipe, seed)
+
+    return Transmitter(0, samples, draw, send)
 
 
-def _audio_windows(rng: np.random.Generator, start: np.ndarray, length: int, audio: np.ndarray) -> np.ndarray:
+def _audio_windows(begin: np.ndarray, first: np.ndarray, length: int, track: np.ndarray) -> np.ndarray:
     """Windows of the recording at 200 kHz, by GNU Radio's fractional resampler (8-tap least squares)."""
     step = AUDIO_RATE / SAMPLE_RATE
-    samples = int((len(audio) - BEFORE - AFTER - 1) / step)
-    first = _somewhere(rng, start, length, samples)
-    return interpolate(audio, BEFORE + step * (first + np.arange(length))).reshape(*start.shape, length)
+    return interpolate(track, BEFORE + begin + step * (first[:, None] + np.arange(length)))
 
 
-def am_dsb(rng: np.random.Generator, start: np.ndarray, length: int, seed: int) -> np.ndarray:
+def _am_dsb(begin: np.ndarray, first: np.ndarray, length: int, recipe: Recipe, seed: int) -> np.ndarray:
     """Amplitude modulation with its carrier: 1 + audio."""
-    return (1 + _audio_windows(rng, start, length, recording(seed))).astype(np.complex64)
+    return (1 + _audio_windows(begin, first, length, audio(seed, recipe.double_speed))).astype(np.complex64)
 
 
-def am_ssb(rng: np.random.Generator, start: np.ndarray, length: int, seed: int) -> np.ndarray:
-    """The carrier and the upper sideband alone: 1 + audio + j Hilbert(audio).
+def _am_ssb(begin: np.ndarray, first: np.ndarray, length: int, recipe: Recipe, seed: int) -> np.ndarray:
+    """The carrier and the upper sideband alone, 1 + audio + j Hilbert(audio); or nothing.
 
     The recipe's own flow graph multiplies by a sine of 0 Hz, which is zero, so that the published AM-SSB
-    vectors hold nothing but noise; that slip is not repeated here.
+    vectors hold nothing but noise.
     """
-    return 1 + _audio_windows(rng, start, length, _sidebands(seed))
+    if recipe.empty_am_ssb:
+        return np.zeros((len(first), length), np.complex64)
+    return 1 + _audio_windows(begin, first, length, _sidebands(seed, recipe.double_speed))
 
 
 def pre_emphasis(rate: float) -> tuple[np.ndarray, np.ndarray]:
@@ -211,41 +306,53 @@ def pre_emphasis(rate: float) -> tuple[np.ndarray, np.ndarray]:
     return np.array([gain, -gain * zero]), np.array([1, -pole])
 
 
-def wbfm_phase(audio: np.ndarray) -> np.ndarray:
-    """The phase of broadcast FM of ``audio``, FM_INTERPOLATION samples a sample, wrapped to 0..2 pi, float32.
+def wbfm_phase(track: np.ndarray) -> np.ndarray:
+    """The phase of broadcast FM of audio, FM_INTERPOLATION samples per sample, in radians, float64.
 
     GNU Radio's wfm_tx: interpolate, pre-emphasise, integrate. Its interpolator passes 16 kHz within 0.1 dB
     and holds the images from 18 kHz on down by 40 dB; pre-emphasis lifts what is left of them by 30 dB, so
     that they can be seen in the signal, and the filter has to be the same equal-ripple one.
     """
-    rate = AUDIO_RATE * FM_INTERPOLATION
-    bands, gains = [0, 16e3, 18e3, rate / 2], [FM_INTERPOLATION, 0]
-    low_pass = remez(287, bands, gains, weight=[8.7, 1], fs=rate, maxiter=100)
-    fine = upfirdn(low_pass.astype(np.float32), audio, up=FM_INTERPOLATION)
-    frequency = lfilter(*pre_emphasis(rate), fine)
-    del fine
-    phase = np.cumsum(frequency, out=frequency)
-    phase *= 2 * np.pi * FM_DEVIATION / rate
-    return np.remainder(phase, 2 * np.pi, out=phase).astype(np.float32)
+    bands, gains = [0, 16e3, 18e3, FM_RATE / 2], [FM_INTERPOLATION, 0]
+    low_pass = remez(287, bands, gains, weight=[8.7, 1], fs=FM_RATE, maxiter=100)
+    fine = upfirdn(low_pass.astype(np.float32), track, up=FM_INTERPOLATION)
+    phase = np.cumsum(lfilter(*pre_emphasis(FM_RATE), fine), dtype=np.float64)
+    phase *= 2 * np.pi * FM_DEVIATION / FM_RATE
+    return phase
 
 
-def wbfm(rng: np.random.Generator, start: np.ndarray, length: int, seed: int) -> np.ndarray:
+def _wbfm(begin: np.ndarray, first: np.ndarray, length: int, recipe: Recipe, seed: int) -> np.ndarray:
     """Wide-band (broadcast) frequency modulation of the recording."""
-    phase = _fm_phase(seed)
-    first = _somewhere(rng, start, length, len(phase))
-    return phasor(phase[first + np.arange(length)]).reshape(*start.shape, length)
+    phase = _fm_phase(seed, recipe.double_speed)
+    begin = begin * FM_INTERPOLATION
+    if recipe.slow_wbfm:
+        return phasor(phase[begin + first[:, None] + np.arange(length)])
+    place = BEFORE + begin + FM_RATE / SAMPLE_RATE * (first[:, None] + np.arange(length))
+    # The phase is smooth where the signal is not; what is common to a window stays out of the interpolation.
+    whole = np.floor(place[:, :1]).astype(np.int64) - BEFORE
+    near = phase[whole + np.arange(math.ceil(length * FM_RATE / SAMPLE_RATE) + BEFORE + AFTER + 1)]
+    base = near[:, :1]
+    return phasor(interpolate(near - base, place - whole) + base)
+
+
+def _audio_length(recipe: Recipe) -> int:
+    return int(AUDIO_SAMPLES / AUDIO_RATE * SAMPLE_RATE)
+
+
+def _wbfm_length(recipe: Recipe) -> int:
+    return AUDIO_SAMPLES * FM_INTERPOLATION if recipe.slow_wbfm else _audio_length(recipe)
 
 
 TRANSMITTERS: dict[str, Transmitter] = {
-    "8PSK": linear("8PSK"),
-    "AM-DSB": am_dsb,
-    "AM-SSB": am_ssb,
-    "BPSK": linear("BPSK"),
-    "CPFSK": cpfsk,
-    "GFSK": gfsk,
-    "PAM4": linear("PAM4"),
-    "QAM16": linear("QAM16"),
-    "QAM64": linear("QAM64"),
-    "QPSK": linear("QPSK"),
-    "WBFM": wbfm,
+    "8PSK": linear("8PSK", 10_000),
+    "AM-DSB": _analog(_am_dsb, _audio_length),
+    "AM-SSB": _analog(_am_ssb, _audio_length),
+    "BPSK": linear("BPSK", 10_000),
+    "CPFSK": _digital(10_000, 1, _cpfsk),
+    "GFSK": _digital(10_000, 1, _gfsk),
+    "PAM4": linear("PAM4", 10_000),
+    "QAM16": linear("QAM16", 20_000),
+    "QAM64": linear("QAM64", 30_000),
+    "QPSK": linear("QPSK", 10_000),
+    "WBFM": _analog(_wbfm, _wbfm_length),
 }
