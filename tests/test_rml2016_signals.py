@@ -6,16 +6,25 @@ import numpy as np
 import pytest
 
 from cldnn_lab.data.rml2016 import modulators, sources
+from cldnn_lab.data.rml2016.recipe import CLEAN, RML2016, Recipe
 from cldnn_lab.data.rml2016.signals import BEFORE, SAMPLE_RATE, interpolate, phasor
 
 DIGITAL = ("BPSK", "QPSK", "8PSK", "PAM4", "QAM16", "QAM64")
 
 
-def transmit(name: str, captures: int = 400, length: int = 512, late: int | None = None) -> np.ndarray:
+RECIPES = pytest.mark.parametrize("recipe", [RML2016, CLEAN], ids=["rml2016", "clean"])
+
+
+def transmit(
+    name: str, recipe: Recipe = CLEAN, captures: int = 400, length: int = 512, late: int | None = None
+) -> np.ndarray:
     """(captures, length) of a transmission, from random instants or from ``late`` samples past a symbol's start."""
     rng = np.random.default_rng(3)
-    start = rng.integers(0, 80_000, (captures, 1)) if late is None else np.full((captures, 1), 800 + late)
-    return modulators.TRANSMITTERS[name](rng, start, length, 2016)[:, 0]
+    transmitter = modulators.TRANSMITTERS[name]
+    last = transmitter.samples(recipe) - length
+    first = rng.integers(1_000, last, captures) if late is None else np.full(captures, 1_000 + late)
+    content = np.stack([transmitter.draw(rng, recipe, 2016) for _ in range(captures)])
+    return transmitter.send(content, np.arange(captures), first, length, recipe, 2016)
 
 
 def spectrum(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -31,10 +40,22 @@ def occupied_bandwidth(x: np.ndarray, share: float = 0.99) -> float:
     return float(frequency[high] - frequency[low])
 
 
-def test_bits_are_fair_and_white() -> None:
-    bits = sources.whitened_bits(np.random.default_rng(0), (200_000,)) * 2.0 - 1
+@pytest.mark.parametrize("repeated", [False, True])
+def test_bits_are_fair_and_white(repeated: bool) -> None:
+    rng = np.random.default_rng(0)
+    bits = np.stack([sources.draw_bits(rng, 256, repeated_whitening=repeated) for _ in range(800)]) * 2.0 - 1
     assert abs(bits.mean()) < 0.01
-    assert all(abs(np.mean(bits[lag:] * bits[:-lag])) < 0.01 for lag in range(1, 9))
+    assert all(abs(np.mean(bits[:, lag:] * bits[:, :-lag])) < 0.01 for lag in range(1, 9))
+
+
+def test_published_bits_are_a_text_under_256_bits_over_and_over() -> None:
+    rng = np.random.default_rng(0)
+    one, other = (sources.draw_bits(rng, 10_000, repeated_whitening=True) for _ in range(2))
+    between = (one ^ other)[: 10_000 // 256 * 256].reshape(-1, 256)
+    assert (between == between[0]).all()  # the text cancels out
+    period = one[: 10_000 // 256 * 256].reshape(-1, 256) ^ one[:256]
+    letters = np.packbits(period[1], bitorder="little")  # two texts on each other: no high bit in ASCII
+    assert (letters < 128).all() and len(np.unique(letters)) > 5
 
 
 def test_speech_has_pauses_levels_and_a_low_spectrum() -> None:
@@ -51,6 +72,17 @@ def test_speech_has_pauses_levels_and_a_low_spectrum() -> None:
     assert power[(frequency > 4000) & (frequency < 9000)].sum() > 1e-4 * power.sum()  # consonants
 
 
+def test_a_recording_opens_in_silence_and_with_a_soft_voice() -> None:
+    track = sources.recording(np.random.default_rng(1), 20)
+    assert track.dtype == np.float32 and len(track) == 20 * sources.AUDIO_RATE
+    silent, soft = track[:13_000], track[13_000:20_000]
+    assert np.sqrt(np.mean(silent**2)) < 1e-4
+    assert np.sqrt(np.mean(soft**2)) == pytest.approx(0.024, rel=0.02)
+    level = np.sqrt(np.mean(soft.reshape(-1, 700) ** 2, axis=1))
+    assert level.min() > 0.003  # without a pause
+    assert np.sqrt(np.mean(track[20_000:] ** 2)) > 2 * 0.024
+
+
 @pytest.mark.parametrize(("name", "order"), list(zip(DIGITAL, (2, 4, 8, 4, 16, 64), strict=True)))
 def test_constellation(name: str, order: int) -> None:
     points = modulators.constellation(name)
@@ -64,12 +96,21 @@ def test_constellation(name: str, order: int) -> None:
         np.testing.assert_allclose(np.diff(levels), levels[1] - levels[0], atol=1e-4)
 
 
+@pytest.mark.parametrize(("name", "power"), list(zip(DIGITAL, (1, 1, 1, 5, 10, 42), strict=True)))
+def test_raw_constellation(name: str, power: float) -> None:
+    points = modulators.constellation(name, raw=True)
+    assert np.mean(np.abs(points) ** 2) == pytest.approx(power, abs=1e-5)
+    if not name.endswith("PSK"):
+        assert set(np.unique(np.round(points.real, 5)) % 2) == {1}  # odd whole numbers
+
+
+@RECIPES
 @pytest.mark.parametrize("name", DIGITAL)
-def test_matched_filter_finds_the_constellation_at_the_symbol_rate(name: str) -> None:
-    x = transmit(name, captures=200, late=0)
+def test_matched_filter_finds_the_constellation_at_the_symbol_rate(name: str, recipe: Recipe) -> None:
+    x = transmit(name, recipe, captures=60, length=1024, late=0)
     pulse = modulators.root_raised_cosine()
     pulse = pulse / np.sum(pulse**2)
-    points = modulators.constellation(name)
+    points = modulators.constellation(name, raw=recipe.raw_constellations)
     errors = []
     for late in range(modulators.SAMPLES_PER_SYMBOL):
         reach = len(pulse) // 2
@@ -93,31 +134,103 @@ def test_root_raised_cosine_has_no_intersymbol_interference_and_the_right_skirt(
     assert response[frequency > 0.5 * 1.45].max() < 0.02
 
 
+@RECIPES
 @pytest.mark.parametrize("name", list(modulators.TRANSMITTERS))
-def test_mean_power_is_one(name: str) -> None:
-    x = transmit(name, captures=1500)
+def test_mean_power_is_that_of_the_points(name: str, recipe: Recipe) -> None:
+    x = transmit(name, recipe, captures=1500)
+    raw = {"PAM4": 5, "QAM16": 10, "QAM64": 42, "AM-SSB": 0}
     assert x.dtype == np.complex64
-    assert np.mean(np.abs(x) ** 2) == pytest.approx(1, abs=0.02)
+    power = np.mean(np.abs(x) ** 2)
+    assert power == pytest.approx(raw.get(name, 1) if recipe is RML2016 else 1, rel=0.02)
 
 
+@RECIPES
 @pytest.mark.parametrize(
     ("name", "low", "high"),
     [
         *((name, 24e3, 33.75e3) for name in DIGITAL),  # symbol rate 25 kHz, at most 1.35 times that
         ("CPFSK", 25e3, 35e3),  # minimum-shift keying: 1.18 symbol rates
         ("GFSK", 12e3, 22e3),
-        ("AM-DSB", 200, 12e3),
-        ("AM-SSB", 200, 12e3),
-        ("WBFM", 10e3, 180e3),
     ],
 )
-def test_occupied_bandwidth(name: str, low: float, high: float) -> None:
+def test_occupied_bandwidth(name: str, low: float, high: float, recipe: Recipe) -> None:
+    assert low <= occupied_bandwidth(transmit(name, recipe)) <= high
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("AM-DSB", 200, 12e3), ("AM-SSB", 200, 12e3), ("WBFM", 10e3, 180e3)])
+def test_occupied_bandwidth_of_speech(name: str, low: float, high: float) -> None:
     assert low <= occupied_bandwidth(transmit(name)) <= high
 
 
+@RECIPES
 @pytest.mark.parametrize("name", ["CPFSK", "GFSK", "WBFM"])
-def test_frequency_modulations_keep_their_envelope(name: str) -> None:
-    np.testing.assert_allclose(np.abs(transmit(name)), 1, atol=1e-5)
+def test_frequency_modulations_keep_their_envelope(name: str, recipe: Recipe) -> None:
+    np.testing.assert_allclose(np.abs(transmit(name, recipe)), 1, atol=1e-5)
+
+
+@RECIPES
+@pytest.mark.parametrize("name", ["QAM16", "GFSK", "CPFSK", "AM-DSB", "WBFM"])
+def test_windows_are_cut_out_of_one_transmission(name: str, recipe: Recipe) -> None:
+    transmitter, rng = modulators.TRANSMITTERS[name], np.random.default_rng(5)
+    content = np.stack([transmitter.draw(rng, recipe, 2016) for _ in range(2)])
+
+    def cut(first: list[int], length: int) -> np.ndarray:
+        return transmitter.send(content, np.ones(len(first), int), np.array(first), length, recipe, 2016)
+
+    whole = cut([40], 600)[0]
+    for first, window in zip((40, 93, 300, 512), cut([40, 93, 300, 512], 128), strict=True):
+        np.testing.assert_allclose(window, whole[first - 40 : first - 40 + 128], atol=2e-5)
+
+
+def test_a_published_capture_starts_with_an_empty_filter_and_a_clean_one_does_not() -> None:
+    transmitter, rng = modulators.TRANSMITTERS["QPSK"], np.random.default_rng(5)
+    for recipe, silent in ((RML2016, True), (CLEAN, False)):
+        content = np.stack([transmitter.draw(rng, recipe, 2016) for _ in range(50)])
+        x = transmitter.send(content, np.arange(50), np.full(50, 50), 500, recipe, 2016)
+        early, late = (np.mean(np.abs(part) ** 2) for part in (x[:, :150], x[:, 350:]))
+        assert (early < 0.02 * late) == silent
+        assert late == pytest.approx(1, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "samples"),
+    [
+        *((name, 80_000) for name in ("BPSK", "GFSK", "CPFSK")),
+        *((name, 40_000) for name in ("QPSK", "PAM4", "QAM16", "QAM64")),
+        ("8PSK", 26_664),
+        ("WBFM", 50_000),
+        ("AM-DSB", 45_351),
+        ("AM-SSB", 45_351),
+    ],
+)
+def test_captures_are_as_long_as_the_published_ones(name: str, samples: int) -> None:
+    assert modulators.TRANSMITTERS[name].samples(RML2016) == samples
+    assert modulators.TRANSMITTERS[name].samples(CLEAN) == (45_351 if name == "WBFM" else samples)
+
+
+def test_published_audio_is_the_same_in_every_capture_and_am_ssb_is_empty() -> None:
+    for name in ("AM-DSB", "WBFM"):
+        x = transmit(name, RML2016, captures=3, late=40_000)
+        assert (x == x[0]).all() and np.abs(np.diff(x[0])).max() > 0
+        x = transmit(name, CLEAN, captures=20, late=40_000)
+        assert np.abs(x[1:] - x[0]).max() > 0.01
+    assert not transmit("AM-SSB", RML2016).any()
+    # Of the opening, two thirds are silence: a bare carrier, which AM-DSB is then as well.
+    turns = np.abs(np.diff(np.unwrap(np.angle(transmit("WBFM", RML2016, captures=2_000, length=128)), axis=1))).sum(
+        axis=1
+    )
+    assert np.mean(turns < 0.05) == pytest.approx(0.65, abs=0.05)
+
+
+def test_wbfm_at_its_own_rate_is_the_slow_one_read_faster() -> None:
+    rate = modulators.FM_RATE / SAMPLE_RATE
+    late = int(45_000 / rate) - 1_000
+    x = transmit("WBFM", Recipe(slow_wbfm=False), captures=1, length=100, late=late)[0]
+    slow = transmit("WBFM", Recipe(), captures=1, length=160, late=44_000)[0]
+    at = (1_000 + late + np.arange(100)) * rate - 45_000
+    phase = np.interp(at, np.arange(160), np.unwrap(np.angle(slow)))
+    inside = at >= 0
+    np.testing.assert_allclose(np.unwrap(np.angle(x))[inside], phase[inside], atol=0.01)
 
 
 @pytest.mark.parametrize(("name", "flat"), [("QPSK", 0.67), ("PAM4", 0.96), ("AM-DSB", 0.1)])
@@ -157,7 +270,7 @@ def test_wbfm_deviates_75_khz_for_an_audio_of_one_and_pre_emphasises() -> None:
 
     def deviation(tone: float) -> float:
         audio = 0.05 * np.sin(2 * np.pi * tone * np.arange(8820) / sources.AUDIO_RATE)
-        phase = np.unwrap(modulators.wbfm_phase(audio.astype(np.float32)).astype(float))[2000:-2000]
+        phase = modulators.wbfm_phase(audio.astype(np.float32))[2000:-2000]
         cycle = np.exp(-2j * np.pi * tone * np.arange(len(phase) - 1) / rate)
         return 2 * np.abs(np.mean(np.diff(phase) * cycle)) * rate / (2 * np.pi) / 0.05
 

@@ -165,6 +165,8 @@ def _generated(config: RadioMLConfig) -> Dataset:
         tested = _tested(config, config.vectors_per_cell)
         parts = draw(config.vectors_per_cell - tested, "train"), draw(tested, "test")
         train, test = (_gathered(config, cells, [np.arange(cell.count) for cell in cells]) for cells in parts)
+        # Both are numbered from 0, and no capture is in both.
+        test.tags["capture"] += train.tags["capture"].max() + 1
     return Dataset(config.name, "multiclass", train, test, test, tuple(kept), origin, synthetic=True, time_axis=1)
 
 

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 from scipy.signal import hilbert, lfilter, remez, upfirdn
 
 from cldnn_lab.data.rml2016.recipe import Recipe
-from cldnn_lab.data.rml2016.signals import AFTER, BEFORE, SAMPLE_RATE, interpolate, phasor
+from cldnn_lab.data.rml2016.signals import BEFORE, SAMPLE_RATE, interpolate, phasor
 from cldnn_lab.data.rml2016.sources import AUDIO_RATE, draw_bits, recording
 
 SAMPLES_PER_SYMBOL = 8
@@ -240,18 +241,22 @@ def _sidebands(seed: int, double_speed: bool) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _fm_phase(seed: int, double_speed: bool) -> np.ndarray:
-    return wbfm_phase(audio(seed, double_speed))
-
-
-_MATERIAL = {"AM-DSB": audio, "AM-SSB": _sidebands, "WBFM": _fm_phase}
+def _fm_phase(seed: int, double_speed: bool, slow: bool) -> np.ndarray:
+    """Phase of the recording's broadcast FM: radians, float64, at FM_RATE if ``slow``, else at SAMPLE_RATE."""
+    phase = wbfm_phase(audio(seed, double_speed))
+    if slow:
+        return phase
+    # The phase is smooth where the signal is not, so it is the phase that is resampled, by a cubic spline.
+    return map_coordinates(phase, [np.arange(0, len(phase) - 1, FM_RATE / SAMPLE_RATE)], mode="nearest")
 
 
 def prepare(names: Iterable[str], seed: int, recipe: Recipe) -> None:
     """Make what these transmitters share and keep, before threads would each make their own."""
-    for name in names:
-        if name in _MATERIAL:
-            _MATERIAL[name](seed, recipe.double_speed)
+    audio(seed, recipe.double_speed)
+    if "AM-SSB" in names and not recipe.empty_am_ssb:
+        _sidebands(seed, recipe.double_speed)
+    if "WBFM" in names:
+        _fm_phase(seed, recipe.double_speed, recipe.slow_wbfm)
 
 
 def _analog(wave: Callable[..., np.ndarray], samples: Callable[[Recipe], int]) -> Transmitter:
@@ -323,16 +328,9 @@ def wbfm_phase(track: np.ndarray) -> np.ndarray:
 
 def _wbfm(begin: np.ndarray, first: np.ndarray, length: int, recipe: Recipe, seed: int) -> np.ndarray:
     """Wide-band (broadcast) frequency modulation of the recording."""
-    phase = _fm_phase(seed, recipe.double_speed)
-    begin = begin * FM_INTERPOLATION
-    if recipe.slow_wbfm:
-        return phasor(phase[begin + first[:, None] + np.arange(length)])
-    place = BEFORE + begin + FM_RATE / SAMPLE_RATE * (first[:, None] + np.arange(length))
-    # The phase is smooth where the signal is not; what is common to a window stays out of the interpolation.
-    whole = np.floor(place[:, :1]).astype(np.int64) - BEFORE
-    near = phase[whole + np.arange(math.ceil(length * FM_RATE / SAMPLE_RATE) + BEFORE + AFTER + 1)]
-    base = near[:, :1]
-    return phasor(interpolate(near - base, place - whole) + base)
+    phase = _fm_phase(seed, recipe.double_speed, recipe.slow_wbfm)
+    rate = FM_RATE if recipe.slow_wbfm else SAMPLE_RATE
+    return phasor(phase[begin * rate // AUDIO_RATE + first[:, None] + np.arange(length)])
 
 
 def _audio_length(recipe: Recipe) -> int:
