@@ -247,14 +247,16 @@ def draw_impairments(
 ) -> Impairments:
     """A channel for each capture, from the capture's own random numbers, where its windows lie."""
     counts = np.bincount(capture, minlength=len(generators))
-    drifts = []
-    for step, limit in ((SRO_STEP, SRO_LIMIT), (CFO_STEP, CFO_LIMIT)):
+
+    def drift(step: float, limit: float) -> np.ndarray:
         normals = [
             rng.standard_normal((count, 2 + length), dtype=np.float32)
             for rng, count in zip(generators, counts, strict=True)
         ]
-        drifts.append(_with_history(random_walk(np.concatenate(normals), start, capture, step, limit)))
-    return Impairments(*drifts, Fading.draw(generators).gains(start, capture, length))
+        return _with_history(random_walk(np.concatenate(normals), start, capture, step, limit))
+
+    clock, carrier = drift(SRO_STEP, SRO_LIMIT), drift(CFO_STEP, CFO_LIMIT)
+    return Impairments(clock, carrier, Fading.draw(generators).gains(start, capture, length))
 
 
 def _with_history(drift: Drift) -> np.ndarray:

@@ -144,9 +144,9 @@ def pulse_windows(
     else:
         np.matmul(around, response, out=aligned)
     out = np.empty((len(first), length), symbols.dtype)
-    for samples in range(SAMPLES_PER_SYMBOL):
-        these = late == samples
-        out[these] = aligned[these, samples : samples + length]
+    for shift in range(SAMPLES_PER_SYMBOL):
+        these = late == shift
+        out[these] = aligned[these, shift : shift + length]
     return out
 
 
