@@ -136,8 +136,8 @@ def draw_fading() -> list[str]:
     gain = decibels(channel.Fading.published(), zero)
     turn = np.degrees(np.ptp(np.unwrap(np.angle(response(channel.Fading.published(), zero)))))
     return [
-        f"Over {channel.LONGEST:,} samples its gain at 0 Hz lies between {gain.min():.1f} and {gain.max():.1f} dB, and it "
-        f"turns the phase by {turn:.0f} degrees."
+        f"Over {channel.LONGEST:,} samples its gain at 0 Hz lies between {gain.min():.1f} and {gain.max():.1f} dB, and "
+        f"it turns the phase by {turn:.0f} degrees."
     ]
 
 
