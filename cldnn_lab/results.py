@@ -125,6 +125,7 @@ def write_before_training(run: Run, session: Session, policy: Policy) -> None:
             "backend": policy.backend,
             "device": policy.device,
             "data_source": session.dataset.origin,
+            "data_folder": None if session.dataset.folder is None else str(session.dataset.folder),
             "data_fingerprint": fingerprint(session.dataset),
         },
     )

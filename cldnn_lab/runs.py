@@ -5,7 +5,7 @@
     history.csv              a row an epoch
     accuracy.png, loss.png   the curves (and further pictures)
     model.keras, model.txt   the trained network and its layer table
-    environment.json         versions, device, git revision, data fingerprint
+    environment.json         versions, device, git revision, the folder and fingerprint of the data
     train.log                what was said
 
 Every file is written beside its name and then renamed, so it is whole or absent.

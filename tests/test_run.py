@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from cldnn_lab import runs
 from cldnn_lab.errors import Mistake
@@ -58,6 +59,20 @@ def test_a_run_leaves_everything_that_was_promised(trained) -> None:
     environment = json.loads((run.folder / "environment.json").read_text())
     assert environment["version.keras"] == keras.__version__ and len(environment["data_fingerprint"]) == 32
     assert "conv1" in (run.folder / "model.txt").read_text()
+
+
+def test_what_is_handed_in_names_the_file_and_nobodys_folders(trained, tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    np.savez(tmp_path / "mine.npz", x=draw.random((60, 8, 8, 1)), y=draw.integers(0, 3, 60))
+    run = trained("model=lenet5", "data=arrays", f"data.path={tmp_path / 'mine.npz'}", "steps=2", "batch_size=16",
+                  "diagnostics=predictions")  # fmt: skip
+    for picture in ("accuracy.png", "confusion_matrix.png", "predictions.png"):
+        with Image.open(run.folder / picture) as opened:
+            assert opened.info["Source"] == "data: mine.npz", picture
+    assert run.metrics["data_source"] == "mine.npz"
+    assert str(tmp_path) not in (run.folder / "metrics.json").read_text()
+    environment = json.loads((run.folder / "environment.json").read_text())
+    assert environment["data_source"] == "mine.npz" and environment["data_folder"] == str(tmp_path)
 
 
 def test_the_saved_model_predicts_what_the_metrics_say(trained, composed) -> None:

@@ -43,7 +43,7 @@ def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any", seed:
     from cldnn_lab.data.splits import held_out, limited
 
     source = importlib.import_module(f"cldnn_lab.data.{config.source}")
-    dataset = checked(source.load(config, Path(data_root)))
+    dataset = checked(source.load(config, Path(data_root).absolute()))
     train = limited(dataset.train, config.train_limit, seed)
     test = limited(dataset.test, config.test_limit, seed)
     validation = test
