@@ -79,7 +79,7 @@ def _of_run(run: runs.Run, settings: DictConfig) -> list[Path]:
     from cldnn_lab.training import backend
 
     backend.load(config.backend)
-    dataset = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers, seed=config.settings.seed)
+    dataset = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers)
     return _take(chosen, run.model(), dataset, folder, f"{config.choices.get('model', 'model')} on {dataset.name}")
 
 

@@ -48,7 +48,7 @@ def train(config: Config, run: Run) -> None:
     backend.bind(config.backend, settings.threads)
     run.clear()
     # Data first: a file that is missing or broken is told before Keras, which takes seconds, is imported.
-    dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers, seed=settings.seed)
+    dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers)
     log.info("Data: %s: %s (%s)", dataset.name, dataset.provenance, dataset.sizes)
     policy = backend.start(config, dataset.train.x.nbytes + dataset.validation.x.nbytes)
     from cldnn_lab import evaluation, results

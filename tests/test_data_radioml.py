@@ -78,7 +78,7 @@ def test_the_split_is_the_same_share_of_every_class_and_snr(tmp_path: Path) -> N
     # Each vector of the file is in one of them, once.
     both = np.concatenate([dataset.train.x, dataset.test.x]).reshape(500, -1)
     assert len(np.unique(both, axis=0)) == 500
-    again = load("radioml", tmp_path, path=path, test_fraction=0.3, run_seed=5)
+    again = load("radioml", tmp_path, path=path, test_fraction=0.3)
     assert (again.test.x == dataset.test.x).all()
     other = load("radioml", tmp_path, path=path, test_fraction=0.3, split_seed=5)
     assert (other.test.x != dataset.test.x).any()

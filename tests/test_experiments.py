@@ -127,7 +127,7 @@ def test_builds_and_trains(name: str, composed: dict[str, catalogue.Experiment],
     from cldnn_lab.training.session import prepare
 
     config = small(composed[name], data_root)
-    dataset = data.load(config.data, data_root, prefers=config.prefers, seed=1)
+    dataset = data.load(config.data, data_root, prefers=config.prefers)
     session = prepare(config, dataset, choose(config.settings, "tensorflow", config.model, "CPU, 2 threads"))
     model, window = session.engine.model, config.settings.window
     x, y = dataset.train.x[:4], targets(session.loss, dataset.task, dataset.train.y[:4], dataset.outputs)

@@ -80,7 +80,7 @@ def test_the_saved_model_predicts_what_the_metrics_say(trained, composed) -> Non
 
     run = trained(*SMALL)
     config = checked(composed(*SMALL))
-    dataset = data.load(config.data, Path("."), prefers=config.prefers, seed=config.settings.seed)
+    dataset = data.load(config.data, Path("."), prefers=config.prefers)
     predicted = run.model().predict(dataset.test.x, verbose=0).argmax(axis=1)
     assert np.mean(predicted == dataset.test.y) == pytest.approx(run.metrics["test_accuracy"])
     assert run.history["val_accuracy"].iloc[-1] == pytest.approx(run.metrics["test_accuracy"], abs=1e-6)
@@ -94,6 +94,14 @@ def test_the_same_seed_gives_the_same_figures_to_the_last_digit(trained) -> None
 
     assert figures() == figures()
     assert figures()["train_loss"] != figures("seed=6")["train_loss"]
+
+
+def test_runs_of_several_seeds_learn_from_the_same_examples(trained) -> None:
+    def examples(*overrides: str) -> str:
+        run = trained(*SMALL, "steps=1", *overrides)
+        return json.loads((run.folder / "environment.json").read_text())["data_fingerprint"]
+
+    assert examples("seed=1") == examples("seed=2") != examples("seed=1", "data.split_seed=7")
 
 
 @pytest.mark.parametrize(("steps", "epochs"), [(3, 0.75), (4, 1.0), (9, 2.25)])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Prefers = Literal["image", "sequence", "vector", "tokens", "any"]
 
 
-def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any", seed: int) -> Dataset:
+def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any") -> Dataset:
     """The data set a config describes, ready to train on.
 
     Args:
@@ -29,11 +29,10 @@ def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any", seed:
         data_root: folder under which data files are looked for.
         prefers: the input the model reads, which ``layout: auto`` follows; ``vector`` and ``tokens`` leave
             the examples as they are.
-        seed: draws which examples ``train_limit`` and ``test_limit`` keep. What is held out for validation
-            follows ``config.split_seed`` alone.
 
     Returns:
-        A data set of float32 (or int32 ids) in C order. ``train_limit`` counts what is held out, too.
+        A data set of float32 (or int32 ids) in C order. ``train_limit`` counts what is held out, too. Which
+        examples it holds follows ``config`` alone, so that runs of several seeds see the same ones.
 
     Raises:
         Mistake: for missing, truncated, corrupt or unfit files and empty selections.
@@ -44,8 +43,8 @@ def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any", seed:
 
     source = importlib.import_module(f"cldnn_lab.data.{config.source}")
     dataset = checked(source.load(config, Path(data_root).absolute()))
-    train = limited(dataset.train, config.train_limit, seed)
-    test = limited(dataset.test, config.test_limit, seed)
+    train = limited(dataset.train, config.train_limit, config.split_seed)
+    test = limited(dataset.test, config.test_limit, config.split_seed)
     validation = test
     if not isinstance(config.validation, str):
         try:

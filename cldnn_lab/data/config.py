@@ -37,7 +37,8 @@ class DataConfig:
         train_limit, test_limit: at most so many examples, drawn evenly from the classes; null for all.
         validation: ``test`` where the test set validates, else the share of the training set held out.
         classes: class names or indices to keep, in this order; null for all.
-        split_seed: draws what is held out, and the test set of files that have none.
+        split_seed: draws which examples the limits keep, what is held out, and the test set of files that have
+            none; the run's own seed draws none of these.
     """
 
     source: str = MISSING
