@@ -417,10 +417,27 @@ def test_words_have_ids_of_the_training_vocabulary(tmp_path: Path) -> None:
     assert load("dbpedia", tmp_path, classes=["Village", 1]).train.y.tolist() == [1, 0]
 
 
+def test_the_vocabulary_is_of_the_words_that_the_training_examples_show(tmp_path: Path) -> None:
+    train = [(n % 2 + 1, f"T{n}", f"common word{n} past{n}") for n in range(20)]
+    write_csv(tmp_path, train, [(1, "T", "common word3 past3 past4")])
+    dataset = load("dbpedia", tmp_path, length=2, validation=0.2)
+    # Two words of each are seen; those of the four that validate are unknown, as a test example's would be.
+    assert dataset.vocabulary == 2 + 1 + 16
+    assert set(dataset.train.x.ravel()) == set(range(2, 19))
+    assert (dataset.train.x[:, 0] == 2).all() and (np.diff(dataset.train.x[:, 1]) == 1).all()
+    assert (dataset.validation.x == [2, 1]).all()
+    assert load("dbpedia", tmp_path, length=2, train_limit=6).vocabulary == 2 + 1 + 6
+    assert load("dbpedia", tmp_path, length=3).vocabulary == 2 + 1 + 20 + 20
+    # Where the test set validates it stays one and the same.
+    same = load("dbpedia", tmp_path, length=4)
+    assert same.validation is same.test and same.test.x.tolist() == [[2, 9, 10, 12]]
+
+
 def test_characters_are_bytes(tmp_path: Path) -> None:
     write_csv(tmp_path, TRAIN, TEST)
     dataset = load("dbpedia", tmp_path, tokens="chars", column="title", length=5, prefers="sequence")
     assert dataset.vocabulary == 256 and bytes(dataset.train.x[0].tolist()) == b"Acme\0"
+    assert load("dbpedia", tmp_path, tokens="chars", column="title", length=5, train_limit=2).vocabulary == 256
     assert bytes(dataset.train.x[1].tolist()) == b"A Nov" and bytes(dataset.test.x[1].tolist()) == b"Zo\xc3\xab\0"
     hot = load("dbpedia", tmp_path, tokens="chars", column="title", length=5, one_hot=True)
     assert hot.train.x.shape == (3, 5, 256) and hot.vocabulary is None and hot.train.x.dtype == np.float32

@@ -1,7 +1,8 @@
 """Data sets: one module per source, each ending in the same :class:`~cldnn_lab.data.dataset.Dataset`.
 
 What every data set shares is done here, once: limits, the validation set, layout, and the checks that keep
-a broken array from reaching a network.
+a broken array from reaching a network. A source that learns something from the training examples, such as a
+vocabulary, has a second function, ``fitted``, which is called once it is known which examples those are.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any") -> Da
                 f"data.validation: {config.validation:g} of {len(train)} training examples is too little to "
                 "hold one of every class: raise it or data.train_limit."
             ) from error
-    return arranged(replace(dataset, train=train, validation=validation, test=test), config.layout, prefers)
+    dataset = replace(dataset, train=train, validation=validation, test=test)
+    if hasattr(source, "fitted"):
+        dataset = source.fitted(config, dataset)
+    return arranged(dataset, config.layout, prefers)
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -274,8 +274,8 @@ class DbpediaConfig(DataConfig):
     Attributes:
         path: the folder of ``train_medium.csv`` and ``test_medium.csv``; null to look under ``data_root``,
             and to generate if they are not there.
-        tokens: ``words`` (ids of a vocabulary built on the training set; 0 pads, 1 is a word it lacks) or
-            ``chars`` (UTF-8 bytes; 0 pads).
+        tokens: ``words`` (ids of the words that the training examples show, as they are cut and once limits and
+            validation set are drawn; 0 pads, 1 is any other word) or ``chars`` (UTF-8 bytes; 0 pads).
         column: which column of the CSV is read.
         length: tokens of an example: longer texts are cut, shorter ones padded.
         lowercase: make no difference between capitals and small letters.

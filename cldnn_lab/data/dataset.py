@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -76,6 +76,16 @@ class Dataset:
         if self.task == "multiclass":
             return len(self.classes)
         return 1 if self.task == "binary" else int(self.train.y.shape[-1])
+
+    def with_examples(self, changed: Callable[[np.ndarray], np.ndarray]) -> Dataset:
+        """The same data set with the ``x`` of each split, (examples, ...), as ``changed`` makes it, in C order."""
+
+        def of(split: Split) -> Split:
+            return Split(np.ascontiguousarray(changed(split.x)), split.y, split.tags)
+
+        test = of(self.test)
+        validation = test if self.validation is self.test else of(self.validation)
+        return replace(self, train=of(self.train), validation=validation, test=test)
 
     @property
     def provenance(self) -> str:

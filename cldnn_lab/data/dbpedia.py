@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ Table = Sequence[tuple[int, str, str]]
 def load(config: DbpediaConfig, data_root: Path) -> Dataset:
     """Token ids of shape (length,), or one-hot bytes of shape (length, 256), and the subject of each entry.
 
+    Ids of words are those of all entries, until :func:`fitted` leaves the words of the training examples.
+
     Raises:
         Mistake: for missing, truncated, corrupt or unfit files, naming the file.
     """
@@ -54,7 +57,7 @@ def load(config: DbpediaConfig, data_root: Path) -> Dataset:
         texts = [[text.lower() for text in part] for part in texts]
     vocabulary: int | None
     if config.tokens == "words":
-        numbers = _numbered(texts[0])
+        numbers = _numbered([*texts[0], *texts[1]], config.length)
         vocabulary = len(numbers) + 2
         x_train, x_test = (_ids(part, config.length, _words(numbers)) for part in texts)
     else:
@@ -82,6 +85,20 @@ def load(config: DbpediaConfig, data_root: Path) -> Dataset:
     )
 
 
+def fitted(config: DbpediaConfig, dataset: Dataset) -> Dataset:
+    """The data set with ids for the words that its training examples show, by first appearance; every other word
+    is the unknown one."""
+    if config.tokens != "words":
+        return dataset
+    assert dataset.vocabulary is not None
+    seen, first = np.unique(dataset.train.x, return_index=True)
+    words = [word for word in seen[np.argsort(first)] if word not in (PADDING, UNKNOWN)]
+    numbers = np.full(dataset.vocabulary, UNKNOWN, np.int32)
+    numbers[PADDING] = PADDING
+    numbers[words] = 2 + np.arange(len(words))
+    return replace(dataset.with_examples(lambda x: numbers[x]), vocabulary=2 + len(words))
+
+
 def _table(path: Path) -> Table:
     import pandas as pd
 
@@ -101,11 +118,11 @@ def _table(path: Path) -> Table:
     return list(zip(classes.astype(int), frame[1], frame[2], strict=True))
 
 
-def _numbered(texts: Sequence[str]) -> dict[str, int]:
-    """An id for each word of the training texts, by first appearance, after those of padding and unknown."""
+def _numbered(texts: Sequence[str], length: int) -> dict[str, int]:
+    """An id for each of the first ``length`` words of a text, after those of padding and unknown."""
     numbers: dict[str, int] = {}
     for text in texts:
-        for word in _WORD.findall(text):
+        for word in _WORD.findall(text)[:length]:
             numbers.setdefault(word, len(numbers) + 2)
     return numbers
 
