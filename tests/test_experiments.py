@@ -156,7 +156,11 @@ def test_leaves_its_look_inside(
 ) -> None:
     train(small(composed[name], data_root), Run(tmp_path))
     left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
-    assert Run(tmp_path).metrics["status"] == "completed"
+    metrics, about = Run(tmp_path).metrics, composed[name].about
+    assert metrics["status"] == "completed"
+    # What is published and measured goes by the names that a run gives its figures.
+    for figures in (about["published"] or {}, *(run["figures"] for run in about["measured"])):
+        assert set(figures) <= set(metrics), name
     for look in LOOKS[name]:
         assert any(file.startswith(look) for file in left), (look, left)
 

@@ -49,8 +49,9 @@ def test_a_run_leaves_everything_that_was_promised(trained) -> None:
     metrics = run.metrics
     for name in (
         "test_accuracy", "test_loss", "train_accuracy", "train_loss", "best_epoch", "parameters", "epochs", "steps",
-        "seconds", "test_seconds", "seconds_per_epoch", "samples_per_second", "status", "data_source", "test_precision",
-        "test_recall", "test_f1", "test_roc_auc", "test_class_accuracy.QPSK", "test_accuracy_snr.10",
+        "seconds", "test_seconds", "seconds_per_epoch", "samples_per_second", "status", "data_source",
+        "test_precision_macro", "test_recall_macro", "test_f1_macro", "test_precision_micro", "test_recall_micro",
+        "test_f1_micro", "test_roc_auc_macro", "test_class_accuracy.QPSK", "test_accuracy_snr.10",
     ):  # fmt: skip
         assert name in metrics, name
         assert not isinstance(metrics[name], (dict, list))
