@@ -101,6 +101,7 @@ def job(config: DictConfig) -> None:
 
     taken = HydraConfig.get()
     folder, checked_config = Path(taken.runtime.output_dir), checked(config, taken.runtime.choices)
+    Run(folder).save_places(checked_config.settings.data_root, getattr(checked_config.data, "path", None))
     if backend.suits(checked_config.backend, checked_config.settings.threads):
         status = attempt(checked_config, Run(folder))
     else:

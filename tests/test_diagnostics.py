@@ -512,6 +512,8 @@ def test_inspect_looks_into_a_saved_run(run_folder: Path, capsys: pytest.Capture
     names = {path.name for path in (run_folder / "diagnostics").iterdir()}
     assert names == {"filters.png", "predictions.csv", "predictions.png"}
     assert all(Path(line).is_file() for line in said.out.split())
+    # What older versions left tells nothing of the data; that is said.
+    assert said.err.startswith("note: ") and "no fingerprint" in said.err and said.err.count("\n") == 1
 
 
 def test_inspect_takes_options_and_another_folder(run_folder: Path, tmp_path: Path) -> None:

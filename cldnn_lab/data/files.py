@@ -12,6 +12,11 @@ from cldnn_lab.errors import Mistake
 _SYSTEM = Path("/usr/share")
 
 
+def absolute(path: str) -> str:
+    """The path from the root of the file system, ``~`` and ``..`` followed."""
+    return os.path.abspath(os.path.expanduser(path))
+
+
 def given(path: str | None) -> Path | None:
     """The file or folder the user named in ``data.path``, as an absolute path; None if they named none.
 
@@ -20,9 +25,9 @@ def given(path: str | None) -> Path | None:
     """
     if path is None:
         return None
-    place = Path(os.path.abspath(Path(path).expanduser()))
+    place = Path(absolute(path))
     if not place.exists():
-        raise Mistake(f"data.path: there is no {path} (looked from {Path.cwd()}): correct it or set it null.")
+        raise Mistake(f"data.path: there is no {place}: correct it or set it null.")
     return place
 
 
