@@ -14,7 +14,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from cldnn_lab.data.dataset import Dataset, Split
+from cldnn_lab.data.dataset import Dataset, Split, Task
 
 # From here up a signal counts as clean when one figure stands for "the accuracy at high SNR".
 HIGH_SNR_DB = 10.0
@@ -77,14 +77,9 @@ def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshol
         )
     scores = prediction.reshape(len(split), dataset.outputs).astype(np.float64)
     target = np.asarray(split.y).reshape(-1)
-    finite = np.asarray(np.isfinite(scores).all(axis=1))
-    if dataset.task == "binary":
-        predicted = (scores[:, 0] > threshold).astype(np.int64)
-        names = dataset.classes or ("0", "1")
-    else:
-        predicted = np.argmax(scores, axis=1)
-        names = dataset.classes
-    predicted = np.where(finite, predicted, -1)
+    predicted = predicted_classes(dataset.task, scores, threshold)
+    finite = predicted >= 0
+    names = dataset.classes or ("0", "1")
 
     labels = np.arange(len(names))
     confusion = (
@@ -110,6 +105,13 @@ def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshol
         }
         metrics["accuracy_high_snr"] = _mean(correct[snr >= HIGH_SNR_DB])
     return Evaluation(_finite(metrics), confusion, by_snr)
+
+
+def predicted_classes(task: Task, scores: np.ndarray, threshold: float) -> np.ndarray:
+    """The class index of each example, (examples,), from its scores (examples, outputs); -1 where one of them is not
+    finite."""
+    predicted = scores[:, 0] > threshold if task == "binary" else np.argmax(scores, axis=1)
+    return np.where(np.isfinite(scores).all(axis=1), predicted.astype(np.int64), -1)
 
 
 def _finite(metrics: dict[str, float]) -> dict[str, float]:

@@ -145,7 +145,7 @@ def write_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x
                 history,
                 metric,
                 run.folder / f"{metric}.png",
-                title=f"{title}: {metric}",
+                title=f"{title}: {metric.replace('_', ' ')}",
                 origin=dataset.origin,
                 validation_label=label,
                 x=x,
