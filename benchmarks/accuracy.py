@@ -43,7 +43,7 @@ def plain(name: str, overrides: str, figure: str, seed: int) -> float:
 
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         config = checked(compose("train", overrides.split()))
-    loaded = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers, seed=seed)
+    loaded = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers)
     keras.utils.set_random_seed(seed)
     model = plain_keras.MODELS[name]()
     model.fit(

@@ -14,7 +14,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from cldnn_lab.data.dataset import Dataset, Split
+from cldnn_lab.data.dataset import Dataset, Split, Task
 
 # From here up a signal counts as clean when one figure stands for "the accuracy at high SNR".
 HIGH_SNR_DB = 10.0
@@ -22,6 +22,7 @@ HIGH_SNR_DB = 10.0
 SMALLEST_PROBABILITY = 1e-15
 # How far a row of probabilities may be from one: bfloat16 keeps eight bits.
 SUM_TOLERANCE = 1e-2
+_FIGURES = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,16 @@ class Evaluation:
 def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshold: float = 0.5) -> Evaluation:
     """Metrics of a prediction on a split.
 
-    - multi-class: accuracy; precision, recall, f1 and roc_auc (one class against the rest), each the
-      plain mean over the classes the split holds; log_loss where the outputs are probabilities;
+    - multi-class: accuracy; precision_macro, recall_macro, f1_macro and roc_auc_macro (one class against the
+      rest), each the plain mean over the classes the split holds; precision_micro, recall_micro and f1_micro,
+      which count all examples alike and so equal the accuracy; log_loss where the outputs are probabilities;
       class_accuracy.<name>.
     - binary: accuracy; sensitivity, specificity, precision, recall, f1, roc_auc with class 1 as the
       positive one; log_loss where the outputs are probabilities; class_accuracy.<name>; threshold.
     - regression: mse, mae, normalised_error (MSE over the variance of the target; 1 is a constant guess).
     - with ``split.tags["snr"]``: accuracy_snr.<dB> and accuracy_high_snr (all examples at 10 dB and more).
 
-    An example whose outputs are not finite (a diverged network) counts as wrong.
+    An example whose outputs are not finite (a diverged network) counts as wrong; there is no roc_auc then.
 
     Args:
         dataset: says the task and the class names.
@@ -75,14 +77,9 @@ def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshol
         )
     scores = prediction.reshape(len(split), dataset.outputs).astype(np.float64)
     target = np.asarray(split.y).reshape(-1)
-    finite = np.asarray(np.isfinite(scores).all(axis=1))
-    if dataset.task == "binary":
-        predicted = (scores[:, 0] > threshold).astype(np.int64)
-        names = dataset.classes or ("0", "1")
-    else:
-        predicted = np.argmax(scores, axis=1)
-        names = dataset.classes
-    predicted = np.where(finite, predicted, -1)
+    predicted = predicted_classes(dataset.task, scores, threshold)
+    finite = predicted >= 0
+    names = dataset.classes or ("0", "1")
 
     labels = np.arange(len(names))
     confusion = (
@@ -93,9 +90,9 @@ def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshol
     correct = predicted == target
     metrics = {"accuracy": _mean(correct)}
     if dataset.task == "binary":
-        metrics |= _binary(target, predicted, scores[:, 0], finite, threshold)
+        metrics |= _binary(target, predicted, scores[:, 0], threshold)
     else:
-        metrics |= _multiclass(target, predicted, scores, finite)
+        metrics |= _multiclass(target, predicted, scores)
     metrics |= {f"class_accuracy.{name}": _mean(correct[target == i]) for i, name in enumerate(names)}
 
     by_snr = None
@@ -110,6 +107,13 @@ def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshol
     return Evaluation(_finite(metrics), confusion, by_snr)
 
 
+def predicted_classes(task: Task, scores: np.ndarray, threshold: float) -> np.ndarray:
+    """The class index of each example, (examples,), from its scores (examples, outputs); -1 where one of them is not
+    finite."""
+    predicted = scores[:, 0] > threshold if task == "binary" else np.argmax(scores, axis=1)
+    return np.where(np.isfinite(scores).all(axis=1), predicted.astype(np.int64), -1)
+
+
 def _finite(metrics: dict[str, float]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items() if np.isfinite(value)}
 
@@ -119,8 +123,10 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _area(positive: np.ndarray, score: np.ndarray) -> float:
-    """Area under the ROC curve, NaN where one of the two sides has no example."""
-    return float(roc_auc_score(positive, score)) if 0 < positive.sum() < len(positive) else float("nan")
+    """Area under the ROC curve, NaN where one of the two sides has no example or a score is not finite."""
+    if not 0 < positive.sum() < len(positive) or not np.isfinite(score).all():
+        return float("nan")
+    return float(roc_auc_score(positive, score))
 
 
 def _log_loss(target: np.ndarray, probabilities: np.ndarray) -> float:
@@ -137,41 +143,33 @@ def _log_loss(target: np.ndarray, probabilities: np.ndarray) -> float:
     return float(-np.log(np.clip(chosen, SMALLEST_PROBABILITY, 1)).mean())
 
 
-def _multiclass(target: np.ndarray, predicted: np.ndarray, scores: np.ndarray, finite: np.ndarray) -> dict[str, float]:
+def _multiclass(target: np.ndarray, predicted: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     present = np.unique(target)
     if not len(present):
         return {}
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        target, predicted, labels=present, average="macro", zero_division=0
-    )
-    areas = [_area(target[finite] == label, scores[finite, label]) for label in present]
+    # Without labels the micro average counts the predictions that are not finite (-1) as wrong, too.
+    metrics: dict[str, float] = {}
+    for average, options in {"macro": {"labels": present}, "micro": {}}.items():
+        figures = precision_recall_fscore_support(target, predicted, average=average, zero_division=0, **options)
+        metrics |= {f"{name}_{average}": value for name, value in zip(_FIGURES, figures, strict=False)}
+    areas = [_area(target == label, scores[:, label]) for label in present]
     defined = [area for area in areas if np.isfinite(area)]
     return {
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-        "roc_auc": float(np.mean(defined)) if defined else float("nan"),
+        **metrics,
+        "roc_auc_macro": float(np.mean(defined)) if defined else float("nan"),
         "log_loss": _log_loss(target, scores),
     }
 
 
-def _binary(
-    target: np.ndarray, predicted: np.ndarray, score: np.ndarray, finite: np.ndarray, threshold: float
-) -> dict[str, float]:
+def _binary(target: np.ndarray, predicted: np.ndarray, score: np.ndarray, threshold: float) -> dict[str, float]:
     positive = target == 1
-    true_positives = int(np.sum(predicted[positive] == 1))
-    called = int(np.sum(predicted == 1))
-    sensitivity = _mean(predicted[positive] == 1)
-    precision = true_positives / called if called else 0.0
-    # F1 = 2 TP / (2 TP + FP + FN), which is 2 TP / (called positive + really positive).
-    f1 = 2 * true_positives / (called + positive.sum()) if positive.any() else float("nan")
+    figures = precision_recall_fscore_support(target, predicted, labels=[1], zero_division=0)
+    metrics = {name: values[0] for name, values in zip(_FIGURES, figures, strict=False)} if positive.any() else {}
     return {
-        "precision": precision if positive.any() else float("nan"),
-        "recall": sensitivity,
-        "f1": f1,
-        "sensitivity": sensitivity,
+        **metrics,
+        "sensitivity": _mean(predicted[positive] == 1),
         "specificity": _mean(predicted[~positive] == 0),
-        "roc_auc": _area(positive[finite], score[finite]),
+        "roc_auc": _area(positive, score),
         "log_loss": _log_loss(target, np.stack([1 - score, score], axis=1)),
         "threshold": threshold,
     }

@@ -144,7 +144,7 @@ def _value_axis(axes: Axes, metric: str, values: np.ndarray) -> str:
 
 
 def confusion(counts: np.ndarray, classes: Sequence[str], path: Path, *, title: str, origin: str) -> Path:
-    """Confusion matrix: counts as numbers, shading by the share of the true class.
+    """Confusion matrix: counts as numbers, shading by the share of the true class; the title ends in their sum.
 
     Args:
         counts: (classes, classes), true class by row, predicted by column.
@@ -185,7 +185,7 @@ def confusion(counts: np.ndarray, classes: Sequence[str], path: Path, *, title: 
     bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.02, format=PercentFormatter(1))
     bar.set_label("share of the true class", fontsize=SMALL + 1)
     bar.ax.tick_params(labelsize=SMALL)
-    _title(figure, title)
+    _title(figure, f"{title} ({counts.sum():,} examples)")
     return _save(figure, path, origin)
 
 
@@ -222,7 +222,7 @@ def accuracy_by_snr(table: pd.DataFrame, path: Path, *, title: str, origin: str)
         fontsize=SMALL + 0.5,
         handlelength=3.4,
     )
-    figure.suptitle(textwrap.fill(title, 72), fontsize=11, x=0.37)
+    figure.suptitle(textwrap.fill(f"{title} ({table['count'].sum():,} examples)", 72), fontsize=11, x=0.37)
     return _save(figure, path, origin)
 
 
@@ -427,7 +427,9 @@ def hidden_traces(
         _grid(grid[row])
         row += 1
     for name, states in hidden.items():
-        _series(figure, grid[row], states, _shorten(name, 20), "unit")
+        # Behind a convolution or a pooling the steps are no longer those of the input.
+        own = "" if len(states) == len(sequence) else f"\n({len(states)} steps)"
+        _series(figure, grid[row], states, _shorten(name, 20) + own, "unit")
         row += 1
     grid[-1].set_xlabel("time step")
     grid[-1].set_xlim(-0.5, len(sequence) - 0.5)
@@ -592,7 +594,9 @@ def _save(figure: Figure, path: Path, origin: str | None) -> Path:
     if origin is not None:
         lines = textwrap.wrap(f"data: {origin}", int(figure.get_figwidth() * 17)) or ["data: not stated"]
         about["Source"] = f"data: {origin}"
-        figure.text(0.01, 0.008, "\n".join(lines), fontsize=6.5, color="#555555", va="bottom", ha="left")
+        figure.text(
+            0.01, 0.008, "\n".join(lines), fontsize=6.5, color="#555555", va="bottom", ha="left", parse_math=False
+        )
         share = (0.13 * len(lines) + 0.05) / figure.get_figheight()
         engine = figure.get_layout_engine()
         if engine is not None:

@@ -5,7 +5,8 @@
     python -m cldnn_lab.inspect RUN diagnostics.feature_maps.images=[0,3] diagnostics.feature_maps.stage=after
     python -m cldnn_lab.inspect diagnostics=loss_function
 
-The files go to RUN/diagnostics, or to the folder that folder= names.
+The files go to RUN/diagnostics, or to the folder that folder= names. The data are read where the run read them; if they
+have moved, data_root= or data.path= says where to. Other data than the run's are refused.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -26,7 +27,10 @@ from cldnn_lab.diagnostics.options import OPTIONS, STANDALONE, Options
 from cldnn_lab.errors import Mistake, nearest
 from cldnn_lab.schema import parse
 
-_KEYS = ("diagnostics", "data_root", "folder", "backend")
+if TYPE_CHECKING:
+    from cldnn_lab.data.dataset import Dataset
+
+_KEYS = ("diagnostics", "data_root", "data.path", "folder", "backend")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +72,7 @@ def inspect(arguments: Sequence[str]) -> list[Path]:
 
 
 def _of_run(run: runs.Run, settings: DictConfig) -> list[Path]:
-    told = {key: settings[key] for key in ("backend", "data_root") if key in settings}
+    told = {key: settings[key] for key in ("backend", "data_root", "data") if key in settings}
     config = parse(cast(DictConfig, OmegaConf.merge(run.config, told)), run.choices)
     if not (run.folder / runs.MODEL).is_file():
         raise Mistake(f"{run.folder / runs.MODEL} is missing: the run saved no model.")
@@ -79,8 +83,38 @@ def _of_run(run: runs.Run, settings: DictConfig) -> list[Path]:
     from cldnn_lab.training import backend
 
     backend.load(config.backend)
-    dataset = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers, seed=config.settings.seed)
-    return _take(chosen, run.model(), dataset, folder, f"{config.choices.get('model', 'model')} on {dataset.name}")
+    dataset = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers)
+    compared = _compared(run, dataset)
+    title = f"{config.choices.get('model', 'model')} on {dataset.name}"
+    left = _take(chosen, run.model(), dataset, folder, title)
+    if not compared:
+        print(
+            f"note: the run has no fingerprint of its data in {runs.ENVIRONMENT}, so whether they were these "
+            f"({dataset.provenance}) was not checked.",
+            file=sys.stderr,
+        )
+    return left
+
+
+def _compared(run: runs.Run, dataset: Dataset) -> bool:
+    """Whether the data could be compared with those that the run was trained and judged on.
+
+    Raises:
+        Mistake: if they are others.
+    """
+    from cldnn_lab.data import fingerprint
+
+    then = run.environment
+    if "data_fingerprint" not in then:
+        return False
+    if then["data_fingerprint"] != fingerprint(dataset):
+        source, folder = then.get("data_source"), then.get("data_folder")
+        raise Mistake(
+            f"{run.folder}: the run had other data ({source}{f' in {folder}' if folder else ''}) than are found now "
+            f"({dataset.provenance}): say where its own are with data_root=<folder> or data.path=<file or folder>, or "
+            "train again if they, or what the lab makes of them, have changed."
+        )
+    return True
 
 
 def _take(chosen: dict[str, Options], model: object, dataset: object, folder: Path, title: str) -> list[Path]:
@@ -92,9 +126,9 @@ def _take(chosen: dict[str, Options], model: object, dataset: object, folder: Pa
 
 def _settings(overrides: list[str]) -> DictConfig:
     for override in overrides:
-        key = override.split("=", 1)[0].split(".", 1)[0]
-        if key not in _KEYS:
-            raise Mistake(f"{override.split('=', 1)[0]}: unknown key; {nearest(key, _KEYS)}.")
+        key = override.split("=", 1)[0]
+        if not {key, key.split(".", 1)[0]} & set(_KEYS):
+            raise Mistake(f"{key}: unknown key; {nearest(key, _KEYS)}.")
     try:
         return OmegaConf.from_dotlist(overrides)
     except (OmegaConfBaseException, YAMLError) as error:
@@ -109,7 +143,7 @@ def _help() -> str:
         options = dataclasses.asdict(kind())
         if options:
             lines.append(f"  {'':<17} " + ", ".join(f"{key}={_yaml(value)}" for key, value in options.items()))
-    return "\n".join([*lines, "", "Also: data_root=DIR, folder=DIR, backend=NAME"])
+    return "\n".join([*lines, "", "Also: data_root=DIR, data.path=PATH, folder=DIR, backend=NAME"])
 
 
 def _yaml(value: object) -> str:

@@ -20,8 +20,9 @@ from cldnn_lab.training.policy import Policy
 from cldnn_lab.training.session import Session
 
 _SHOWN = (
-    "status", "test_accuracy", "test_loss", "test_normalised_error", "test_precision", "test_recall", "test_f1",
-    "test_roc_auc", "test_sensitivity", "test_specificity", "train_accuracy", "train_loss", "train_normalised_error",
+    "status", "test_accuracy", "test_loss", "test_normalised_error", "test_precision_macro", "test_recall_macro",
+    "test_f1_macro", "test_roc_auc_macro", "test_precision", "test_recall", "test_f1", "test_roc_auc",
+    "test_sensitivity", "test_specificity", "train_accuracy", "train_loss", "train_normalised_error",
     "best_epoch", "parameters", "epochs", "steps", "seconds", "samples_per_second", "data_source",
 )  # fmt: skip
 
@@ -125,6 +126,7 @@ def write_before_training(run: Run, session: Session, policy: Policy) -> None:
             "backend": policy.backend,
             "device": policy.device,
             "data_source": session.dataset.origin,
+            "data_folder": None if session.dataset.folder is None else str(session.dataset.folder),
             "data_fingerprint": fingerprint(session.dataset),
         },
     )
@@ -143,7 +145,7 @@ def write_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x
                 history,
                 metric,
                 run.folder / f"{metric}.png",
-                title=f"{title}: {metric}",
+                title=f"{title}: {metric.replace('_', ' ')}",
                 origin=dataset.origin,
                 validation_label=label,
                 x=x,

@@ -5,7 +5,7 @@
     history.csv              a row an epoch
     accuracy.png, loss.png   the curves (and further pictures)
     model.keras, model.txt   the trained network and its layer table
-    environment.json         versions, device, git revision, data fingerprint
+    environment.json         versions, device, git revision, the folder and fingerprint of the data
     train.log                what was said
 
 Every file is written beside its name and then renamed, so it is whole or absent.
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT = (
     "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json",
 )  # fmt: skip
+CONFIG = ".hydra/config.yaml"
 _RESULTS = ("*.json", "*.csv", "*.png", "*.keras", "model.txt")
 
 
@@ -73,16 +74,27 @@ class Run:
         """Write a table as CSV, without its index."""
         self.write(name, lambda path: table.to_csv(path, index=False))
 
+    def save_places(self, data_root: str, data_path: str | None) -> None:
+        """Put absolute places of the data into the saved config, if there is one: Hydra saved them as they were
+        composed, which may be seen from the folder of the run or lead to an environment variable."""
+        if not (self.folder / CONFIG).is_file():
+            return
+        config = self.config
+        config.data_root = data_root
+        if data_path is not None:
+            config.data.path = data_path
+        self.write(CONFIG, lambda path: OmegaConf.save(config, path))
+
     @property
     def config(self) -> DictConfig:
-        """The composed config that the run was started with.
+        """The composed config that the run was started with, the places of its data absolute.
 
         Raises:
             Mistake: if the directory holds none.
         """
-        path = self.folder / ".hydra" / "config.yaml"
+        path = self.folder / CONFIG
         if not path.is_file():
-            raise Mistake(f"{self.folder} is not a run directory: it has no .hydra/config.yaml.")
+            raise Mistake(f"{self.folder} is not a run directory: it has no {CONFIG}.")
         try:
             config = OmegaConf.load(path)
         except Exception as error:
@@ -106,11 +118,26 @@ class Run:
         Raises:
             Mistake: if it is missing or broken.
         """
-        path = self.folder / METRICS
+        found = self._mapping(METRICS)
+        if found is None:
+            raise Mistake(f"{self.folder / METRICS} is missing: the run has not ended yet, or never began.")
+        return found
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What environment.json says; empty if the run left none.
+
+        Raises:
+            Mistake: if it is broken.
+        """
+        return self._mapping(ENVIRONMENT) or {}
+
+    def _mapping(self, name: str) -> dict[str, Any] | None:
+        path = self.folder / name
         try:
             return dict(json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError as error:
-            raise Mistake(f"{path} is missing: the run has not ended yet, or never began.") from error
+        except FileNotFoundError:
+            return None
         except ValueError as error:
             raise Mistake(f"{path} is not valid JSON: {error}.") from error
 

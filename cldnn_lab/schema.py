@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from cldnn_lab import diagnostics
 from cldnn_lab.data import Prefers
 from cldnn_lab.data.config import SOURCES, DataConfig
+from cldnn_lab.data.files import absolute
 from cldnn_lab.diagnostics import Options
 from cldnn_lab.errors import Mistake, nearest
 from cldnn_lab.losses import LOSSES, check_loss
@@ -49,7 +50,7 @@ class Settings:
             processors alone.
         data_on_device: keep all data where it is computed with; None where it fits.
         threads: processor threads to compute with; None for all that the process may use.
-        data_root: folder under which data files are looked for.
+        data_root: folder under which data files are looked for; made absolute, as ``data.path`` is.
         logger: ``tensorboard`` writes event files beside the run's own files; None writes none.
         diagnostics: names of looks inside to take after training.
         about: what an experiment file says of itself: document, part, published and measured figures.
@@ -137,6 +138,10 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
         raise Mistake(f"data.source: {source!r} is not a data source; {nearest(source, SOURCES)}.")
     data = typed(SOURCES[source], resolved(config.data, "data"), "data")
     data.check()
+    # What is looked for must not depend on the folder in which the config is read again.
+    settings.data_root = absolute(settings.data_root)
+    if data_path := getattr(data, "path", None):
+        data.path = absolute(data_path)  # type: ignore[attr-defined]
 
     model = resolved(config.model, "model")
     spec.check(model)

@@ -48,8 +48,8 @@ def train(config: Config, run: Run) -> None:
     backend.bind(config.backend, settings.threads)
     run.clear()
     # Data first: a file that is missing or broken is told before Keras, which takes seconds, is imported.
-    dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers, seed=settings.seed)
-    log.info("Data: %s: %s (%s)", dataset.name, dataset.origin, dataset.sizes)
+    dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers)
+    log.info("Data: %s: %s (%s)", dataset.name, dataset.provenance, dataset.sizes)
     policy = backend.start(config, dataset.train.x.nbytes + dataset.validation.x.nbytes)
     from cldnn_lab import evaluation, results
     from cldnn_lab.training.callbacks import callbacks
@@ -101,6 +101,7 @@ def job(config: DictConfig) -> None:
 
     taken = HydraConfig.get()
     folder, checked_config = Path(taken.runtime.output_dir), checked(config, taken.runtime.choices)
+    Run(folder).save_places(checked_config.settings.data_root, getattr(checked_config.data, "path", None))
     if backend.suits(checked_config.backend, checked_config.settings.threads):
         status = attempt(checked_config, Run(folder))
     else:

@@ -25,8 +25,8 @@ def config(source: str, **settings: Any) -> DataConfig:
     return made
 
 
-def load(source: str, root: Path, prefers: Any = "any", run_seed: int = 1, **settings: Any) -> Dataset:
-    return data.load(config(source, **settings), root, prefers=prefers, seed=run_seed)
+def load(source: str, root: Path, prefers: Any = "any", **settings: Any) -> Dataset:
+    return data.load(config(source, **settings), root, prefers=prefers)
 
 
 class Evil:

@@ -10,8 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from data_files import write_idx
 
+from cldnn_lab import inspect
+from cldnn_lab.errors import Mistake
+from cldnn_lab.runs import Run
 from cldnn_lab.train import main
 
 SMALL = ["model=cnn_example", "data=random", "data.train_limit=96", "data.test_limit=64", "batch_size=32", "epochs=2"]
@@ -214,3 +219,61 @@ def test_runs_of_one_sweep_can_want_different_backends(tmp_path: Path) -> None:
     assert [m["backend"] for m in metrics] == ["tensorflow", "jax", "tensorflow"]
     assert {m["status"] for m in metrics} == {"completed"} and metrics[0]["train_loss"] == metrics[2]["train_loss"]
     assert "jax on" in (tmp_path / "sweep" / "1" / "train.log").read_text()
+
+
+def write_arrays(path: Path, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    y = draw.integers(0, 3, 120)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, x=draw.random((120, 10, 10, 1)) + 0.3 * y[:, None, None, None], y=y)
+
+
+@pytest.fixture
+def two_roots(tmp_path: Path) -> tuple[Path, Path]:
+    """Two folders that each have MNIST's files and arrays by the same names, of different content."""
+    for seed, place in enumerate((tmp_path / "here", tmp_path / "there")):
+        write_idx(place / "data" / "mnist", train=60 + 10 * seed)
+        write_arrays(place / "mine.npz", seed)
+    return tmp_path / "here", tmp_path / "there"
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        (["hydra.run.dir=run/0"], ["data=mnist"]),
+        (["hydra.run.dir=run/0"], ["data=arrays", "data.path=mine.npz"]),
+        (["-m", "seed=3", "hydra.sweep.dir=run"], ["data=mnist", "data_root=data"]),
+    ],
+)
+def test_a_saved_run_is_inspected_on_its_own_data_from_any_folder(
+    cli, two_roots: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, where: list[str], told: list[str]
+) -> None:
+    here, there = two_roots
+    monkeypatch.chdir(here)
+    status, err = cli(*where, "model=cnn_example", "batch_size=32", "steps=4", *told)
+    assert status == 0, err
+    run = Run(here / "run" / "0")
+    assert run.config.data_root == str(here / "data")
+    monkeypatch.chdir(there)
+    table, _ = inspect.inspect([str(run.folder), "diagnostics.metrics.split=test"])
+    assert json.loads(table.read_text())["accuracy"] == run.metrics["test_accuracy"]
+    others = "data.path=mine.npz" if "data=arrays" in told else "data_root=data"
+    with pytest.raises(Mistake, match=r"the run had other data .*data_root=.*data\.path="):
+        inspect.inspect([str(run.folder), "diagnostics=filters", others])
+
+
+def test_a_run_whose_data_were_moved_or_changed_says_so(
+    cli, two_roots: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = two_roots
+    monkeypatch.chdir(here)
+    assert cli("model=cnn_example", "data=arrays", "data.path=mine.npz", "steps=1", "hydra.run.dir=run")[0] == 0
+    (here / "mine.npz").rename(there / "moved.npz")
+    look = [str(here / "run"), "diagnostics=filters"]
+    with pytest.raises(Mistake, match=rf"there is no {here / 'mine.npz'}"):
+        inspect.inspect(look)
+    assert inspect.inspect([*look, f"data.path={there / 'moved.npz'}"])
+    write_arrays(here / "mine.npz", 5)
+    with pytest.raises(Mistake) as told:
+        inspect.inspect(look)
+    assert f"mine.npz in {here}" in str(told.value)

@@ -83,7 +83,7 @@ def test_arrays_have_their_final_type_and_order(tmp_path: Path) -> None:
     assert dataset.validation is dataset.test
 
 
-def test_limits_are_even_seeded_and_keep_the_order(tmp_path: Path) -> None:
+def test_limits_are_even_follow_split_seed_and_keep_the_order(tmp_path: Path) -> None:
     path = labelled(tmp_path / "a.npz")
     dataset = load("arrays", tmp_path, path=path, train_limit=30, test_limit=2)
     counts = np.bincount(dataset.train.y)
@@ -91,9 +91,11 @@ def test_limits_are_even_seeded_and_keep_the_order(tmp_path: Path) -> None:
     assert len(dataset.test) == 2 and len(set(dataset.test.y)) == 2
     assert (np.diff(dataset.train.x[:, 0]) > 0).all()
     assert (dataset.train.x[:, 0] % 4 == dataset.train.y).all()
-    again, other = (load("arrays", tmp_path, path=path, train_limit=30, run_seed=seed) for seed in (1, 2))
+    again, other = (
+        load("arrays", tmp_path, path=path, train_limit=30, test_limit=20, split_seed=seed) for seed in (42, 7)
+    )
     assert (again.train.x == dataset.train.x).all()
-    assert (other.train.x != dataset.train.x).any()
+    assert (other.train.x != dataset.train.x).any() and (other.test.x != again.test.x).any()
     assert len(load("arrays", tmp_path, path=path, train_limit=1000).train) == 100
 
 
@@ -110,13 +112,12 @@ def test_a_limit_on_a_regression_is_a_seeded_subset(tmp_path: Path) -> None:
     assert (len(dataset.train), len(dataset.test)) == (17, 5)
 
 
-def test_held_out_validation_is_stratified_and_follows_split_seed_alone(tmp_path: Path) -> None:
+def test_held_out_validation_is_stratified_and_follows_split_seed(tmp_path: Path) -> None:
     path = labelled(tmp_path / "a.npz", count=200)
-    dataset = load("arrays", tmp_path, path=path, validation=0.2, run_seed=1)
+    dataset = load("arrays", tmp_path, path=path, validation=0.2)
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (160, 40, 200)
     assert (np.bincount(dataset.validation.y) == 10).all()
     assert not set(dataset.train.x[:, 0]) & set(dataset.validation.x[:, 0])
-    assert (load("arrays", tmp_path, path=path, validation=0.2, run_seed=9).validation.x == dataset.validation.x).all()
     other = load("arrays", tmp_path, path=path, validation=0.2, split_seed=7)
     assert (other.validation.x != dataset.validation.x).any()
 

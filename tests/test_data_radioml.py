@@ -65,7 +65,7 @@ def test_pickles_are_found_under_the_data_root(tmp_path: Path, place: str) -> No
     dataset = load("radioml", tmp_path)
     # Ten classes and the five SNRs from 10 dB, ten vectors each, a fifth of them to test on.
     assert dataset.train.x.shape == (400, 2, 128, 1) and dataset.test.x.shape == (100, 2, 128, 1)
-    assert dataset.classes == RML2016_CLASSES and not dataset.synthetic and place in dataset.origin
+    assert dataset.classes == RML2016_CLASSES and not dataset.synthetic and Path(place).name in dataset.origin
     assert dataset.train.x.dtype == np.float32 and dataset.train.x.flags.c_contiguous
 
 
@@ -78,7 +78,7 @@ def test_the_split_is_the_same_share_of_every_class_and_snr(tmp_path: Path) -> N
     # Each vector of the file is in one of them, once.
     both = np.concatenate([dataset.train.x, dataset.test.x]).reshape(500, -1)
     assert len(np.unique(both, axis=0)) == 500
-    again = load("radioml", tmp_path, path=path, test_fraction=0.3, run_seed=5)
+    again = load("radioml", tmp_path, path=path, test_fraction=0.3)
     assert (again.test.x == dataset.test.x).all()
     other = load("radioml", tmp_path, path=path, test_fraction=0.3, split_seed=5)
     assert (other.test.x != dataset.test.x).any()
@@ -211,7 +211,8 @@ def test_hdf5(tmp_path: Path, shuffled: bool) -> None:
     path = write_hdf5(tmp_path / "GOLD_XYZ_OSC.0001_1024.hdf5", shuffled=shuffled)
     dataset = load("radioml", tmp_path, scaling="none")
     assert dataset.train.x.shape == (24 * 2 * 4, 2, 1024, 1) and dataset.classes == RML2018_CLASSES
-    assert dataset.origin == path and not dataset.synthetic and set(dataset.train.tags["snr"]) == {10, 20}
+    assert dataset.origin == Path(path).name and dataset.folder == tmp_path
+    assert not dataset.synthetic and set(dataset.train.tags["snr"]) == {10, 20}
     with h5py.File(path) as file:
         for split in (dataset.train, dataset.test):
             row = split.x[:, 0, 0, 0].astype(int) - 1
@@ -327,7 +328,7 @@ def test_npy_files_know_no_snr(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 
 def test_a_path_that_is_not_there_is_never_replaced_by_the_generator(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match=r"data.path: there is no nowhere.pkl"):
+    with pytest.raises(Mistake, match=r"data.path: there is no .*nowhere.pkl"):
         load("radioml", tmp_path, path="nowhere.pkl")
     with pytest.raises(Mistake, match=r"has none of RML2016.10b.dat"):
         load("radioml", tmp_path, path=str(tmp_path))

@@ -4,15 +4,92 @@ from __future__ import annotations
 
 import csv
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from data_files import Evil, load, write_cifar, write_png
+from data_files import Evil, load, radioml_cells, write_cifar, write_idx, write_png
 
 from cldnn_lab.data import cifar10, fingerprint
 from cldnn_lab.errors import Mistake
+
+# --- what is said of where they are from ----------------------------------------------------------
+
+
+def own_pictures(folder: Path) -> Path:
+    for name in ("cat", "dog"):
+        for number in range(4):
+            write_png(folder / name / f"{number}.png", np.full((6, 6), number))
+    return folder
+
+
+def own_arrays(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, x=np.ones((20, 2)), y=np.arange(20) % 2)
+    return path
+
+
+def recorded(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "RML2016.10a_dict.pkl").write_bytes(pickle.dumps(radioml_cells(("BPSK", "QPSK"), (10,))))
+    return folder
+
+
+def pulse_files(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    for part in ("trn", "val"):
+        np.save(folder / f"pulsedata1-{part}.npy", np.ones((2, 3, 20)))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("source", "write", "below", "settings", "origin"),
+    [
+        ("idx", write_idx, "fashion_mnist", {"collection": "fashion_mnist"}, "Fashion-MNIST, idx files train-"),
+        ("mnist56", write_idx, "mnist", {}, "fives and sixes of MNIST, idx files"),
+        ("cifar10", write_cifar, "cifar10", {}, "CIFAR-10, data_batch_1, data_batch_2, test_batch"),
+        (
+            "cifar10_gray",
+            write_cifar,
+            "cifar10",
+            {"per_class": 1, "test_per_class": 1},
+            "CIFAR-10 in grey, .* data_batch_1",
+        ),
+        ("dbpedia", lambda folder: write_csv(folder, TRAIN, TEST), "dbpedia", {}, "DBpedia entries, train_medium.csv"),
+        ("shapes", lambda folder: shape_folder(folder), "shapes", {}, "crt-trn and crt-val"),
+        ("pulses", pulse_files, "pulses", {}, "pulsedata1-trn.npy and pulsedata1-val.npy"),
+        ("radioml", recorded, "radioml", {}, "RML2016.10a_dict.pkl"),
+        ("arrays", own_arrays, "mine/own.npz", {"path": "."}, "own.npz"),
+        ("image_folder", own_pictures, "mine/photos", {"path": "."}, "pictures of the folder photos"),
+    ],
+)
+def test_the_origin_names_data_set_and_files_and_the_folder_is_kept_apart(
+    tmp_path: Path, source: str, write: Any, below: str, settings: dict[str, Any], origin: str
+) -> None:
+    place = write(tmp_path / below)
+    if "path" in settings:
+        settings = {"path": str(place)}
+    dataset = load(source, tmp_path, **settings)
+    assert re.search(origin, dataset.origin) and "/" not in dataset.origin
+    assert dataset.folder == (place.parent if "path" in settings else place) and dataset.folder.is_absolute()
+    assert str(dataset.folder) in dataset.provenance and dataset.origin in dataset.provenance
+
+
+def test_an_own_folder_is_named_even_where_it_is_the_one_we_are_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(own_pictures(tmp_path / "photos"))
+    dataset = load("image_folder", tmp_path, path=".")
+    assert dataset.origin == "pictures of the folder photos" and dataset.folder == tmp_path
+
+
+def test_a_broken_array_is_told_with_its_folder(tmp_path: Path) -> None:
+    np.savez(tmp_path / "own.npz", x=np.full((4, 2), np.nan), y=[0, 1, 0, 1])
+    with pytest.raises(Mistake, match=rf"own.npz in {tmp_path}: the training set holds NaN"):
+        load("arrays", tmp_path, path=str(tmp_path / "own.npz"), test_fraction=0.5)
+
 
 # --- shapes ---------------------------------------------------------------------------------------
 
@@ -340,10 +417,27 @@ def test_words_have_ids_of_the_training_vocabulary(tmp_path: Path) -> None:
     assert load("dbpedia", tmp_path, classes=["Village", 1]).train.y.tolist() == [1, 0]
 
 
+def test_the_vocabulary_is_of_the_words_that_the_training_examples_show(tmp_path: Path) -> None:
+    train = [(n % 2 + 1, f"T{n}", f"common word{n} past{n}") for n in range(20)]
+    write_csv(tmp_path, train, [(1, "T", "common word3 past3 past4")])
+    dataset = load("dbpedia", tmp_path, length=2, validation=0.2)
+    # Two words of each are seen; those of the four that validate are unknown, as a test example's would be.
+    assert dataset.vocabulary == 2 + 1 + 16
+    assert set(dataset.train.x.ravel()) == set(range(2, 19))
+    assert (dataset.train.x[:, 0] == 2).all() and (np.diff(dataset.train.x[:, 1]) == 1).all()
+    assert (dataset.validation.x == [2, 1]).all()
+    assert load("dbpedia", tmp_path, length=2, train_limit=6).vocabulary == 2 + 1 + 6
+    assert load("dbpedia", tmp_path, length=3).vocabulary == 2 + 1 + 20 + 20
+    # Where the test set validates it stays one and the same.
+    same = load("dbpedia", tmp_path, length=4)
+    assert same.validation is same.test and same.test.x.tolist() == [[2, 9, 10, 12]]
+
+
 def test_characters_are_bytes(tmp_path: Path) -> None:
     write_csv(tmp_path, TRAIN, TEST)
     dataset = load("dbpedia", tmp_path, tokens="chars", column="title", length=5, prefers="sequence")
     assert dataset.vocabulary == 256 and bytes(dataset.train.x[0].tolist()) == b"Acme\0"
+    assert load("dbpedia", tmp_path, tokens="chars", column="title", length=5, train_limit=2).vocabulary == 256
     assert bytes(dataset.train.x[1].tolist()) == b"A Nov" and bytes(dataset.test.x[1].tolist()) == b"Zo\xc3\xab\0"
     hot = load("dbpedia", tmp_path, tokens="chars", column="title", length=5, one_hot=True)
     assert hot.train.x.shape == (3, 5, 256) and hot.vocabulary is None and hot.train.x.dtype == np.float32

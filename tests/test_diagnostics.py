@@ -232,11 +232,11 @@ def test_feature_maps_without_maps_or_images_are_refused(tmp_path: Path) -> None
 
 def test_activation_stats_are_those_of_all_outputs(tmp_path: Path) -> None:
     model, data = small_cnn(), images(300)
-    table_path, picture = look("activation_stats", model, data, tmp_path, examples=290)
+    table_path, picture = look("activation_stats", model, data, tmp_path, examples=300)
     table = pd.read_csv(table_path).set_index("layer")
     assert list(table.index) == ["conv1", "pool1", "conv2", "output"]
     inner = keras.Model(model.inputs[0], model.get_layer("conv2").output)
-    values = keras.ops.convert_to_numpy(inner(data.test.x[:290], training=False))
+    values = keras.ops.convert_to_numpy(inner(data.test.x, training=False))
     row = table.loc["conv2"]
     assert row["values"] == values.size
     assert row["mean"] == pytest.approx(values.mean(), rel=1e-4)
@@ -268,6 +268,8 @@ def test_active_units_are_fewer_in_training_where_dropout_follows(tmp_path: Path
     table = pd.read_csv(table_path).set_index("layer")
     assert list(table.index) == ["dropped", "kept"]
     assert table.loc["dropped", "units"] == 400
+    with Image.open(picture) as drawn:
+        assert "on 10 fixed test examples" in drawn.info["Title"]
     inner = keras.Model(model.inputs[0], model.get_layer("dropped").output)
     active = (keras.ops.convert_to_numpy(inner(data.test.x[:10])) > 0).sum(axis=1).mean()
     assert table.loc["dropped", "test"] == pytest.approx(active)
@@ -341,6 +343,26 @@ def test_hidden_traces_of_a_sequence_to_sequence_network(tmp_path: Path, handed:
     assert prediction == pytest.approx(keras.ops.convert_to_numpy(model(x[:1]))[0], abs=1e-5)
 
 
+def test_hidden_traces_of_a_layer_with_steps_of_its_own_say_so(tmp_path: Path) -> None:
+    model = network(
+        layers.Conv1D(3, 4, strides=2), layers.GRU(2, return_sequences=True, name="behind"), layers.Dense(1),
+        shape=(20, 1),
+    )  # fmt: skip
+    states = np.zeros((9, 2))
+    drawn: list[Any] = []
+    save = figures._save
+
+    def keep(figure: Any, *rest: Any) -> Path:
+        drawn.append(figure)
+        return save(figure, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "_save", keep)
+        look("hidden_traces", model, dataset_of(np.zeros((2, 20, 1))), tmp_path)
+    labels = [axes.get_ylabel() for axes in drawn[0].axes]
+    assert labels[0] == "input" and labels[1] == f"behind\n({len(states)} steps)"
+
+
 def test_hidden_traces_need_a_recurrent_layer(tmp_path: Path) -> None:
     with pytest.raises(Mistake, match="no recurrent layer"):
         look("hidden_traces", small_cnn(), images(), tmp_path)
@@ -387,16 +409,44 @@ def test_predictions_rank_the_worst_first(tmp_path: Path) -> None:
     model, data = small_cnn(), images(90)
     table_path, picture = look("predictions", model, data, tmp_path, examples=80, number=7)
     table = pd.read_csv(table_path)
-    outputs = keras.ops.convert_to_numpy(model(data.test.x[:80], training=False))
-    target = data.test.y[:80]
-    assert sorted(table["index"]) == list(range(80))
+    outputs = keras.ops.convert_to_numpy(model(data.test.x, training=False))
+    target = data.test.y
+    seen = table["index"].to_numpy()
+    assert len(table) == table["index"].nunique() == 80 and set(table["index"]) <= set(range(90))
     assert table["margin"].is_monotonic_increasing
     assert table["correct"].is_monotonic_increasing  # every wrong one before every right one
-    assert table["correct"].mean() == pytest.approx((outputs.argmax(axis=1) == target).mean())
+    assert table["correct"].mean() == pytest.approx((outputs.argmax(axis=1) == target)[seen].mean())
     first = table.iloc[0]
     assert first["true"] == f"class {target[first['index']]}"
     assert first["score_true"] == pytest.approx(outputs[first["index"], target[first["index"]]], abs=1e-5)
     assert is_picture(picture)
+
+
+def test_looks_at_some_of_the_examples_see_every_class(tmp_path: Path, handed: dict[str, Any]) -> None:
+    """Files often have their examples class by class, so that the first ones are of a few classes alone."""
+    x = np.repeat(np.arange(3.0), 30)[:, None, None, None] * np.ones((1, 8, 8, 1))
+    data = dataset_of(x, np.repeat(np.arange(3), 30))
+    model = network(layers.Conv2D(1, 1, use_bias=False, name="same"), layers.Flatten(), layers.Dense(3))
+    model.get_layer("same").set_weights([np.ones((1, 1, 1, 1))])
+    table = pd.read_csv(look("predictions", model, data, tmp_path, examples=9)[0])
+    assert sorted(table["true"]) == sorted(["class 0", "class 1", "class 2"] * 3)
+    assert (table["true"] == "class " + (table["index"] // 30).astype(str)).all()
+    stats = pd.read_csv(look("activation_stats", model, data, tmp_path, examples=9)[0]).set_index("layer")
+    assert stats.loc["same", "mean"] == pytest.approx(1)
+    look("deconvnet", model, data, tmp_path, examples=9, top_images=9)
+    ((_, _, causes),) = handed["projections"][0]
+    assert sorted(cause.max() for cause in causes) == [1, 1, 1, 2, 2, 2]  # zeros excite nothing
+
+
+def test_an_output_that_is_no_number_is_no_prediction(tmp_path: Path, handed: dict[str, Any]) -> None:
+    data = dataset_of(np.full((4, 8, 8, 1), np.nan), np.array([0, 1, 2, 0]))
+    model = network(layers.Conv2D(1, 1), layers.Flatten(), layers.Dense(3))
+    table = pd.read_csv(look("predictions", model, data, tmp_path)[0])
+    assert not table["correct"].any() and set(table["predicted"]) == {"no class"}
+    look("feature_maps", model, data, tmp_path, images=0)
+    assert handed["stack"][1].name == "feature_maps_0.png"
+    with Image.open(handed["stack"][1]) as picture:
+        assert picture.info["Title"].endswith("true class 0, predicted no class")
 
 
 def test_predictions_of_every_kind_of_data(tmp_path: Path) -> None:
@@ -512,6 +562,8 @@ def test_inspect_looks_into_a_saved_run(run_folder: Path, capsys: pytest.Capture
     names = {path.name for path in (run_folder / "diagnostics").iterdir()}
     assert names == {"filters.png", "predictions.csv", "predictions.png"}
     assert all(Path(line).is_file() for line in said.out.split())
+    # What older versions left tells nothing of the data; that is said.
+    assert said.err.startswith("note: ") and "no fingerprint" in said.err and said.err.count("\n") == 1
 
 
 def test_inspect_takes_options_and_another_folder(run_folder: Path, tmp_path: Path) -> None:

@@ -31,10 +31,14 @@ def test_multiclass_metrics_are_scikit_learns() -> None:
     exact = probabilities.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
     assert found.metrics["accuracy"] == pytest.approx((guess == target).mean())
-    assert found.metrics["f1"] == pytest.approx(reference.f1_score(target, guess, average="macro"))
-    assert found.metrics["precision"] == pytest.approx(reference.precision_score(target, guess, average="macro"))
-    assert found.metrics["recall"] == pytest.approx(reference.recall_score(target, guess, average="macro"))
-    assert found.metrics["roc_auc"] == pytest.approx(
+    for average in ("macro", "micro"):
+        for name in ("precision", "recall", "f1"):
+            expected = getattr(reference, f"{name}_score")(target, guess, average=average)
+            assert found.metrics[f"{name}_{average}"] == pytest.approx(expected), (name, average)
+    # One class a signal: every figure of the micro average is the accuracy, as report 004 prints it.
+    assert found.metrics["precision_micro"] == found.metrics["f1_micro"] == found.metrics["accuracy"]
+    assert not {"precision", "recall", "f1", "roc_auc"} & set(found.metrics)
+    assert found.metrics["roc_auc_macro"] == pytest.approx(
         reference.roc_auc_score(target, exact, multi_class="ovr", average="macro")
     )
     assert found.metrics["log_loss"] == pytest.approx(reference.log_loss(target, exact), abs=1e-6)
@@ -50,8 +54,9 @@ def test_class_absent_from_the_split_is_left_out_of_the_means() -> None:
     outputs = np.array([[0.9, 0.1, 0.0], [0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.2, 0.7, 0.1]])
     split = split_of(target)
     found = evaluate(dataset_of("multiclass", split, ("a", "b", "c")), outputs, split)
-    assert found.metrics["recall"] == pytest.approx((0.5 + 1.0) / 2)
-    assert found.metrics["roc_auc"] == pytest.approx((7 / 8 + 1) / 2)
+    assert found.metrics["recall_macro"] == pytest.approx((0.5 + 1.0) / 2)
+    assert found.metrics["recall_micro"] == found.metrics["accuracy"] == pytest.approx(0.75)
+    assert found.metrics["roc_auc_macro"] == pytest.approx((7 / 8 + 1) / 2)
     assert "class_accuracy.c" not in found.metrics
     assert found.confusion is not None
     assert found.confusion.tolist() == [[1, 0, 1], [0, 2, 0], [0, 0, 0]]
@@ -64,7 +69,7 @@ def test_outputs_that_are_not_probabilities_are_ranked_and_have_no_log_loss() ->
     found = evaluate(dataset_of("multiclass", split, ("a", "b", "c")), outputs, split)
     assert found.metrics["accuracy"] == pytest.approx(0.75)
     assert "log_loss" not in found.metrics
-    assert found.metrics["roc_auc"] > 0.8
+    assert found.metrics["roc_auc_macro"] > 0.8
     # Ten independent sigmoids are not a distribution over the classes either.
     sigmoids = 1 / (1 + np.exp(-outputs))
     assert "log_loss" not in evaluate(dataset_of("multiclass", split, ("a", "b", "c")), sigmoids, split).metrics
@@ -82,13 +87,15 @@ def test_diverged_prediction_counts_as_wrong_and_every_metric_is_finite() -> Non
     split = split_of(target, snr=np.array([0, 0, 10, 10]))
     data = dataset_of("multiclass", split, ("a", "b"))
     found = evaluate(data, outputs, split)
-    assert found.metrics["accuracy"] == pytest.approx(0.5)
+    assert found.metrics["accuracy"] == found.metrics["precision_micro"] == pytest.approx(0.5)
+    # Ranked without the examples that are not finite it would be perfect.
+    assert "roc_auc_macro" not in found.metrics
     assert found.confusion is not None
     assert found.confusion.sum() == 2
     nothing = evaluate(data, np.full((4, 2), np.nan), split)
     assert nothing.metrics["accuracy"] == 0
     assert all(np.isfinite(value) for value in nothing.metrics.values())
-    assert "roc_auc" not in nothing.metrics
+    assert "roc_auc_macro" not in nothing.metrics
 
 
 @pytest.mark.parametrize("shape", [(6, 1), (6,)])
@@ -105,6 +112,8 @@ def test_binary_metrics_count_class_one_as_positive(shape: tuple[int, ...]) -> N
     assert found["class_accuracy.six"] == found["sensitivity"]
     assert found["roc_auc"] == pytest.approx(reference.roc_auc_score(target, outputs.reshape(-1)))
     assert found["log_loss"] == pytest.approx(reference.log_loss(target, outputs.reshape(-1)))
+    broken = evaluate(data, np.where(outputs > 0.8, np.nan, outputs), split).metrics
+    assert broken["sensitivity"] == broken["recall"] == pytest.approx(1 / 3) and "roc_auc" not in broken
     strict = evaluate(data, outputs, split, threshold=0.8).metrics
     assert (strict["sensitivity"], strict["specificity"]) == (pytest.approx(1 / 3), 1.0)
     assert strict["threshold"] == 0.8

@@ -127,7 +127,7 @@ def test_builds_and_trains(name: str, composed: dict[str, catalogue.Experiment],
     from cldnn_lab.training.session import prepare
 
     config = small(composed[name], data_root)
-    dataset = data.load(config.data, data_root, prefers=config.prefers, seed=1)
+    dataset = data.load(config.data, data_root, prefers=config.prefers)
     session = prepare(config, dataset, choose(config.settings, "tensorflow", config.model, "CPU, 2 threads"))
     model, window = session.engine.model, config.settings.window
     x, y = dataset.train.x[:4], targets(session.loss, dataset.task, dataset.train.y[:4], dataset.outputs)
@@ -156,7 +156,11 @@ def test_leaves_its_look_inside(
 ) -> None:
     train(small(composed[name], data_root), Run(tmp_path))
     left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
-    assert Run(tmp_path).metrics["status"] == "completed"
+    metrics, about = Run(tmp_path).metrics, composed[name].about
+    assert metrics["status"] == "completed"
+    # What is published and measured goes by the names that a run gives its figures.
+    for figures in (about["published"] or {}, *(run["figures"] for run in about["measured"])):
+        assert set(figures) <= set(metrics), name
     for look in LOOKS[name]:
         assert any(file.startswith(look) for file in left), (look, left)
 

@@ -203,6 +203,7 @@ def test_confusion_shades_by_row_and_prints_counts(tmp_path: Path, drawn: list[F
     shading = np.asarray(axes.images[0].get_array())
     assert shading == pytest.approx(np.array([[0.8, 0.2, 0], [0, 0, 0], [0.25, 0, 0.75]]))
     assert [text.get_text() for text in axes.texts] == [str(value) for value in counts.reshape(-1)]
+    assert drawn[-1].get_suptitle() == "t (410 examples)"
 
 
 def test_accuracy_by_snr_has_the_chance_line_and_a_bold_total(tmp_path: Path, drawn: list[Figure]) -> None:
@@ -211,6 +212,13 @@ def test_accuracy_by_snr_has_the_chance_line_and_a_bold_total(tmp_path: Path, dr
     assert lines["chance (1 in 4)"].get_ydata()[0] == 0.25  # type: ignore[index]
     widths = {label: line.get_linewidth() for label, line in lines.items()}
     assert widths["all classes"] == max(widths.values())
+    assert drawn[-1].get_suptitle() == "t (90 examples)"
+
+
+def test_a_name_with_dollars_is_written_as_it_is(tmp_path: Path, drawn: list[Figure]) -> None:
+    figures.curves(history(3), "accuracy", tmp_path / "a.png", title="t", origin="cost$^2$.npz")
+    foot = next(text for text in drawn[-1].texts if "npz" in text.get_text())
+    assert not foot.get_parse_math()
 
 
 def test_no_two_of_many_series_look_alike_in_grey() -> None:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from cldnn_lab import runs
 from cldnn_lab.errors import Mistake
@@ -48,8 +49,9 @@ def test_a_run_leaves_everything_that_was_promised(trained) -> None:
     metrics = run.metrics
     for name in (
         "test_accuracy", "test_loss", "train_accuracy", "train_loss", "best_epoch", "parameters", "epochs", "steps",
-        "seconds", "test_seconds", "seconds_per_epoch", "samples_per_second", "status", "data_source", "test_precision",
-        "test_recall", "test_f1", "test_roc_auc", "test_class_accuracy.QPSK", "test_accuracy_snr.10",
+        "seconds", "test_seconds", "seconds_per_epoch", "samples_per_second", "status", "data_source",
+        "test_precision_macro", "test_recall_macro", "test_f1_macro", "test_precision_micro", "test_recall_micro",
+        "test_f1_micro", "test_roc_auc_macro", "test_class_accuracy.QPSK", "test_accuracy_snr.10",
     ):  # fmt: skip
         assert name in metrics, name
         assert not isinstance(metrics[name], (dict, list))
@@ -60,12 +62,26 @@ def test_a_run_leaves_everything_that_was_promised(trained) -> None:
     assert "conv1" in (run.folder / "model.txt").read_text()
 
 
+def test_what_is_handed_in_names_the_file_and_nobodys_folders(trained, tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    np.savez(tmp_path / "mine.npz", x=draw.random((60, 8, 8, 1)), y=draw.integers(0, 3, 60))
+    run = trained("model=lenet5", "data=arrays", f"data.path={tmp_path / 'mine.npz'}", "steps=2", "batch_size=16",
+                  "diagnostics=predictions")  # fmt: skip
+    for picture in ("accuracy.png", "confusion_matrix.png", "predictions.png"):
+        with Image.open(run.folder / picture) as opened:
+            assert opened.info["Source"] == "data: mine.npz", picture
+    assert run.metrics["data_source"] == "mine.npz"
+    assert str(tmp_path) not in (run.folder / "metrics.json").read_text()
+    environment = json.loads((run.folder / "environment.json").read_text())
+    assert environment["data_source"] == "mine.npz" and environment["data_folder"] == str(tmp_path)
+
+
 def test_the_saved_model_predicts_what_the_metrics_say(trained, composed) -> None:
     from cldnn_lab import data
 
     run = trained(*SMALL)
     config = checked(composed(*SMALL))
-    dataset = data.load(config.data, Path("."), prefers=config.prefers, seed=config.settings.seed)
+    dataset = data.load(config.data, Path("."), prefers=config.prefers)
     predicted = run.model().predict(dataset.test.x, verbose=0).argmax(axis=1)
     assert np.mean(predicted == dataset.test.y) == pytest.approx(run.metrics["test_accuracy"])
     assert run.history["val_accuracy"].iloc[-1] == pytest.approx(run.metrics["test_accuracy"], abs=1e-6)
@@ -79,6 +95,14 @@ def test_the_same_seed_gives_the_same_figures_to_the_last_digit(trained) -> None
 
     assert figures() == figures()
     assert figures()["train_loss"] != figures("seed=6")["train_loss"]
+
+
+def test_runs_of_several_seeds_learn_from_the_same_examples(trained) -> None:
+    def examples(*overrides: str) -> str:
+        run = trained(*SMALL, "steps=1", *overrides)
+        return json.loads((run.folder / "environment.json").read_text())["data_fingerprint"]
+
+    assert examples("seed=1") == examples("seed=2") != examples("seed=1", "data.split_seed=7")
 
 
 @pytest.mark.parametrize(("steps", "epochs"), [(3, 0.75), (4, 1.0), (9, 2.25)])

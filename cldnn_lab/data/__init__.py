@@ -1,7 +1,8 @@
 """Data sets: one module per source, each ending in the same :class:`~cldnn_lab.data.dataset.Dataset`.
 
 What every data set shares is done here, once: limits, the validation set, layout, and the checks that keep
-a broken array from reaching a network.
+a broken array from reaching a network. A source that learns something from the training examples, such as a
+vocabulary, has a second function, ``fitted``, which is called once it is known which examples those are.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Prefers = Literal["image", "sequence", "vector", "tokens", "any"]
 
 
-def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any", seed: int) -> Dataset:
+def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any") -> Dataset:
     """The data set a config describes, ready to train on.
 
     Args:
@@ -29,11 +30,10 @@ def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any", seed:
         data_root: folder under which data files are looked for.
         prefers: the input the model reads, which ``layout: auto`` follows; ``vector`` and ``tokens`` leave
             the examples as they are.
-        seed: draws which examples ``train_limit`` and ``test_limit`` keep. What is held out for validation
-            follows ``config.split_seed`` alone.
 
     Returns:
-        A data set of float32 (or int32 ids) in C order. ``train_limit`` counts what is held out, too.
+        A data set of float32 (or int32 ids) in C order. ``train_limit`` counts what is held out, too. Which
+        examples it holds follows ``config`` alone, so that runs of several seeds see the same ones.
 
     Raises:
         Mistake: for missing, truncated, corrupt or unfit files and empty selections.
@@ -43,9 +43,9 @@ def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any", seed:
     from cldnn_lab.data.splits import held_out, limited
 
     source = importlib.import_module(f"cldnn_lab.data.{config.source}")
-    dataset = checked(source.load(config, Path(data_root)))
-    train = limited(dataset.train, config.train_limit, seed)
-    test = limited(dataset.test, config.test_limit, seed)
+    dataset = checked(source.load(config, Path(data_root).absolute()))
+    train = limited(dataset.train, config.train_limit, config.split_seed)
+    test = limited(dataset.test, config.test_limit, config.split_seed)
     validation = test
     if not isinstance(config.validation, str):
         try:
@@ -55,7 +55,10 @@ def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any", seed:
                 f"data.validation: {config.validation:g} of {len(train)} training examples is too little to "
                 "hold one of every class: raise it or data.train_limit."
             ) from error
-    return arranged(replace(dataset, train=train, validation=validation, test=test), config.layout, prefers)
+    dataset = replace(dataset, train=train, validation=validation, test=test)
+    if hasattr(source, "fitted"):
+        dataset = source.fitted(config, dataset)
+    return arranged(dataset, config.layout, prefers)
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -61,7 +61,9 @@ def load(config: ArraysConfig, data_root: Path) -> Dataset:
     train, test = (Split(_scaled(split.x, config.divide_by), split.y) for split in splits)
     if config.time_axis >= max(train.x.ndim - 1, 1):
         raise Mistake(f"data.time_axis: {config.time_axis} is not an axis of examples of shape {train.x.shape[1:]}.")
-    return Dataset(config.name, task, train, test, test, classes, str(path), time_axis=config.time_axis)
+    return Dataset(
+        config.name, task, train, test, test, classes, path.name, time_axis=config.time_axis, folder=path.parent
+    )
 
 
 def _arrays(path: Path) -> Mapping[str, Any]:

@@ -23,14 +23,14 @@ def checked(dataset: Dataset) -> Dataset:
     test = _checked(dataset, dataset.test, "test set")
     if train.x.shape[1:] != test.x.shape[1:]:
         raise Mistake(
-            f"data: {dataset.origin}: training examples have shape {train.x.shape[1:]} and test examples "
+            f"data: {dataset.provenance}: training examples have shape {train.x.shape[1:]} and test examples "
             f"{test.x.shape[1:]}; they must agree."
         )
     return replace(dataset, train=train, validation=test, test=test)
 
 
 def _checked(dataset: Dataset, split: Split, which: str) -> Split:
-    where = f"data: {dataset.origin}: the {which}"
+    where = f"data: {dataset.provenance}: the {which}"
     if len(split.x) == 0:
         raise Mistake(f"{where} is empty: nothing is left of it by what was selected.")
     if len(split.x) != len(split.y):

@@ -31,10 +31,11 @@ def load(config: Cifar10Config, data_root: Path) -> Dataset:
     Raises:
         Mistake: for missing, truncated, corrupt or unfit files, naming the file.
     """
-    train, test, origin = read(config.path, data_root, config.batches, config.test_file)
+    train, test, files, folder = read(config.path, data_root, config.batches, config.test_file)
     chosen = chosen_classes(config.classes, CLASSES, "CIFAR-10")
     train, test = (_as_images(keep_classes(split, chosen, len(CLASSES))) for split in (train, test))
-    return Dataset(config.name, "multiclass", train, test, test, tuple(CLASSES[c] for c in chosen), origin)
+    kept = tuple(CLASSES[c] for c in chosen)
+    return Dataset(config.name, "multiclass", train, test, test, kept, f"CIFAR-10, {files}", folder=folder)
 
 
 def _as_images(split: Split) -> Split:
@@ -42,8 +43,10 @@ def _as_images(split: Split) -> Split:
     return Split(np.divide(split.x, np.float32(255), dtype=np.float32), split.y)
 
 
-def read(path: str | None, data_root: Path, batches: int | None, test_file: str | None) -> tuple[Split, Split, str]:
-    """Training and test set as bytes of shape (N, 32, 32, 3), and where they are from.
+def read(
+    path: str | None, data_root: Path, batches: int | None, test_file: str | None
+) -> tuple[Split, Split, str, Path | None]:
+    """Training and test set as bytes of shape (N, 32, 32, 3), the files they are from and their folder.
 
     Args:
         path: folder of the batches; None to look under ``data_root``, and then to let Keras download them.
@@ -70,7 +73,7 @@ def read(path: str | None, data_root: Path, batches: int | None, test_file: str 
     parts = [_batch(file) for file in train_files]
     x, y = np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts])
     used = ", ".join(file.name for file in (*train_files, test))
-    return Split(x, y), _batch(test), f"{used} in {folder}"
+    return Split(x, y), _batch(test), used, folder
 
 
 def _batch(path: Path) -> Split:
@@ -93,7 +96,7 @@ def _batch(path: Path) -> Split:
     return Split(np.moveaxis(data.reshape(-1, 3, 32, 32), 1, 3), y)
 
 
-def _downloaded(data_root: Path, batches: int | None, test_file: str | None) -> tuple[Split, Split, str]:
+def _downloaded(data_root: Path, batches: int | None, test_file: str | None) -> tuple[Split, Split, str, None]:
     wanted = f"put {BATCHES[0]} to {BATCHES[-1]} and {TESTS[0]} in {data_root / FOLDERS[1]}"
     if test_file not in (None, TESTS[0]):
         raise Mistake(f"data.test_file: {test_file} is not among what Keras downloads: {wanted}, and it too.")
@@ -108,4 +111,5 @@ def _downloaded(data_root: Path, batches: int | None, test_file: str | None) -> 
     # Keras strings the batches together in order.
     count = None if batches is None else batches * _PER_BATCH
     train = Split(x[:count], class_indices(y[:count], "Keras's download"))
-    return train, Split(x_test, class_indices(y_test, "Keras's download")), "Keras's download"
+    test = Split(x_test, class_indices(y_test, "Keras's download"))
+    return train, test, "Keras's download", None

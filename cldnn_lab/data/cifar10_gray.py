@@ -33,14 +33,15 @@ def load(config: Cifar10GrayConfig, data_root: Path) -> Dataset:
     limits = ((config.per_class, "per_class"), (config.test_per_class, "test_per_class"))
     if found:
         train, test = (_tree(folder, chosen, limit, key) for folder, (limit, key) in zip(found, limits, strict=True))
-        return Dataset(config.name, "multiclass", train, test, test, kept, f"pictures in {found[0].parent}")
-    in_colour = cifar10.read(config.path, data_root, None, None)
+        origin = "CIFAR-10 in grey, 28x28, pictures in Train and Test"
+        return Dataset(config.name, "multiclass", train, test, test, kept, origin, folder=found[0].parent)
+    *in_colour, files, folder = cifar10.read(config.path, data_root, None, None)
     train, test = (
         _in_grey(keep_classes(_first(split, limit, key), chosen, len(cifar10.CLASSES)))
-        for split, (limit, key) in zip(in_colour[:2], limits, strict=True)
+        for split, (limit, key) in zip(in_colour, limits, strict=True)
     )
-    origin = f"CIFAR-10 in grey, cropped to 28x28, from {in_colour[2]}"
-    return Dataset(config.name, "multiclass", train, test, test, kept, origin)
+    origin = f"CIFAR-10 in grey, cropped to 28x28, from {files}"
+    return Dataset(config.name, "multiclass", train, test, test, kept, origin, folder=folder)
 
 
 def _tree(folder: Path, chosen: list[int], limit: int | None, key: str) -> Split:

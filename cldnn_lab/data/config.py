@@ -38,7 +38,8 @@ class DataConfig:
         train_limit, test_limit: at most so many examples, drawn evenly from the classes; null for all.
         validation: ``test`` where the test set validates, else the share of the training set held out.
         classes: class names or indices to keep, in this order; null for all.
-        split_seed: draws what is held out, and the test set of files that have none.
+        split_seed: draws which examples the limits keep, what is held out, and the test set of files that have
+            none; the run's own seed draws none of these.
     """
 
     source: str = MISSING
@@ -282,8 +283,8 @@ class DbpediaConfig(DataConfig):
     Attributes:
         path: the folder of ``train_medium.csv`` and ``test_medium.csv``; null to look under ``data_root``,
             and to generate if they are not there.
-        tokens: ``words`` (ids of a vocabulary built on the training set; 0 pads, 1 is a word it lacks) or
-            ``chars`` (UTF-8 bytes; 0 pads).
+        tokens: ``words`` (ids of the words that the training examples show, as they are cut and once limits and
+            validation set are drawn; 0 pads, 1 is any other word) or ``chars`` (UTF-8 bytes; 0 pads).
         column: which column of the CSV is read.
         length: tokens of an example: longer texts are cut, shorter ones padded.
         lowercase: make no difference between capitals and small letters.

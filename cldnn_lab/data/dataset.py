@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -44,10 +45,12 @@ class Dataset:
         validation: what the curves show; the same object as ``test`` where the test set validates.
         test: what the final metrics are measured on.
         classes: class names in index order; empty for regression.
-        origin: one phrase for log, metrics and figures: which files, or which generator.
+        origin: one phrase for metrics and figures, which people pass on: which data set and files, or which
+            generator; no folder of anybody's.
         synthetic: True where the project drew or generated the data itself in place of a published set.
         time_axis: which axis of an example is time when it is read as a sequence.
         vocabulary: number of token ids where ``x`` holds ids, else None.
+        folder: where the files of ``origin`` lie; None where none were read.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Dataset:
     synthetic: bool = False
     time_axis: int = 0
     vocabulary: int | None = None
+    folder: Path | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -72,6 +76,21 @@ class Dataset:
         if self.task == "multiclass":
             return len(self.classes)
         return 1 if self.task == "binary" else int(self.train.y.shape[-1])
+
+    def with_examples(self, changed: Callable[[np.ndarray], np.ndarray]) -> Dataset:
+        """The same data set with the ``x`` of each split, (examples, ...), as ``changed`` makes it, in C order."""
+
+        def of(split: Split) -> Split:
+            return Split(np.ascontiguousarray(changed(split.x)), split.y, split.tags)
+
+        test = of(self.test)
+        validation = test if self.validation is self.test else of(self.validation)
+        return replace(self, train=of(self.train), validation=validation, test=test)
+
+    @property
+    def provenance(self) -> str:
+        """Origin and folder, for whom they concern: the log and errors."""
+        return self.origin if self.folder is None else f"{self.origin} in {self.folder}"
 
     @property
     def sizes(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,17 +12,22 @@ from cldnn_lab.errors import Mistake
 _SYSTEM = Path("/usr/share")
 
 
+def absolute(path: str) -> str:
+    """The path from the root of the file system, ``~`` and ``..`` followed."""
+    return os.path.abspath(os.path.expanduser(path))
+
+
 def given(path: str | None) -> Path | None:
-    """The file or folder the user named in ``data.path``, None if they named none.
+    """The file or folder the user named in ``data.path``, as an absolute path; None if they named none.
 
     Raises:
         Mistake: if there is no such file or folder; nothing else is looked for in its place.
     """
     if path is None:
         return None
-    place = Path(path).expanduser()
+    place = Path(absolute(path))
     if not place.exists():
-        raise Mistake(f"data.path: there is no {path} (looked from {Path.cwd()}): correct it or set it null.")
+        raise Mistake(f"data.path: there is no {place}: correct it or set it null.")
     return place
 
 

@@ -33,6 +33,7 @@ CLASSES = {
         "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     ),
 }  # fmt: skip
+TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
 Bytes = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
@@ -42,7 +43,8 @@ def load(config: IdxConfig, data_root: Path) -> Dataset:
     Raises:
         Mistake: for missing, truncated, corrupt or unfit files, naming the file.
     """
-    (x_train, y_train), (x_test, y_test), origin = read(config.collection, config.path, data_root)
+    (x_train, y_train), (x_test, y_test), files, folder = read(config.collection, config.path, data_root)
+    origin = f"{TITLES[config.collection]}, {files}"
     names = CLASSES[config.collection]
     chosen = chosen_classes(config.classes, names, config.collection)
     train = keep_classes(Split(x_train, y_train), chosen, len(names))
@@ -50,9 +52,10 @@ def load(config: IdxConfig, data_root: Path) -> Dataset:
     if config.test_fraction is not None:
         stay, out = published_share(len(train), config.test_fraction, config.split_seed)
         train, test = train.take(stay), train.take(out)
-        origin += f", {config.test_fraction:.0%} of the training files as test set"
+        origin += f", {100 * config.test_fraction:g}% of the training files as test set instead of t10k-*"
     train, test = as_images(train), as_images(test)
-    return Dataset(config.name, "multiclass", train, test, test, tuple(names[c] for c in chosen), origin)
+    kept = tuple(names[c] for c in chosen)
+    return Dataset(config.name, "multiclass", train, test, test, kept, origin, folder=folder)
 
 
 def as_images(split: Split) -> Split:
@@ -60,8 +63,8 @@ def as_images(split: Split) -> Split:
     return Split(np.divide(split.x[..., None], np.float32(255), dtype=np.float32), split.y)
 
 
-def read(collection: str, path: str | None, data_root: Path) -> tuple[*Bytes, str]:
-    """Images as bytes of shape (N, 28, 28) and labels, for training and for testing, and where they are from.
+def read(collection: str, path: str | None, data_root: Path) -> tuple[*Bytes, str, Path | None]:
+    """Images as bytes of shape (N, 28, 28) and labels, to train on and to test on; what they are from, and its folder.
 
     Raises:
         Mistake: if there are none, naming the files and where to put them, or if one is broken.
@@ -74,11 +77,13 @@ def read(collection: str, path: str | None, data_root: Path) -> tuple[*Bytes, st
     dotted = [name.replace("-idx", ".idx") for name in FILES]
     found = find(places, FILES, packed, dotted, [f"{name}.gz" for name in dotted])
     if found:
-        return _pair(found[0], found[1]), _pair(found[2], found[3]), f"files in {found[0].parent}"
+        named = "idx files train-* and t10k-*"
+        return _pair(found[0], found[1]), _pair(found[2], found[3]), named, found[0].parent
     wanted = ", ".join(FILES)
     if place:
         raise Mistake(f"data.path: {place} lacks one of {wanted} (or the same with .gz).")
-    return *_downloaded(collection, f"put {wanted} (or .gz) in {data_root / collection}"), "Keras's download"
+    downloaded = _downloaded(collection, f"put {wanted} (or .gz) in {data_root / collection}")
+    return *downloaded, "Keras's download", None
 
 
 def _downloaded(collection: str, instead: str) -> Bytes:

@@ -55,7 +55,8 @@ def load(config: ImageFolderConfig, data_root: Path) -> Dataset:
             ) from error
         train, test = splits[0].take(stay), splits[0].take(out)
     kept = tuple(names[index] for index in chosen)
-    return Dataset(config.name, "multiclass", train, test, test, kept, f"pictures in {folder}")
+    origin = f"pictures of the folder {folder.name}"
+    return Dataset(config.name, "multiclass", train, test, test, kept, origin, folder=folder.parent)
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from cldnn_lab.data.dataset import Dataset, Split
+from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.errors import Mistake
 
 
@@ -31,25 +30,16 @@ def arranged(dataset: Dataset, layout: str, prefers: str) -> Dataset:
                 "an image of one channel reads as a sequence; choose a convolutional model or grey images."
             )
         axis = dataset.time_axis
-        return replace(_mapped(dataset, lambda x: np.moveaxis(x[..., 0], axis + 1, 1)), time_axis=0)
+        return replace(dataset.with_examples(lambda x: np.moveaxis(x[..., 0], axis + 1, 1)), time_axis=0)
     if wanted == "sequence" and len(shape) > 3:
         raise Mistake(f"{said}, but examples of {dataset.name} are {_by(shape)}, not (time, features).")
     if wanted == "image" and len(shape) == 2:
-        return _mapped(dataset, lambda x: x[..., None])
+        return dataset.with_examples(lambda x: x[..., None])
     if len(shape) == 1 and layout != "auto" and dataset.vocabulary is None:
         if layout == "image":
             raise Mistake(f"{said}, but examples of {dataset.name} are vectors of {shape[0]}, not pictures.")
-        return _mapped(dataset, lambda x: x[..., None])
+        return dataset.with_examples(lambda x: x[..., None])
     return dataset
-
-
-def _mapped(dataset: Dataset, view: Callable[[np.ndarray], np.ndarray]) -> Dataset:
-    def turned(split: Split) -> Split:
-        return Split(np.ascontiguousarray(view(split.x)), split.y, split.tags)
-
-    test = turned(dataset.test)
-    validation = test if dataset.validation is dataset.test else turned(dataset.validation)
-    return replace(dataset, train=turned(dataset.train), validation=validation, test=test)
 
 
 def _by(shape: tuple[int, ...]) -> str:

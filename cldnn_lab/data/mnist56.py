@@ -25,15 +25,16 @@ def load(config: Mnist56Config, data_root: Path) -> Dataset:
     place = given(config.path)
     places = folders(data_root, ["mnist56", "mnist"]) if place is None else [place] if place.is_dir() else []
     found = find(places, ["mnist56.npy"])
+    folder: Path | None
     file = found[0] if found else place if place and place.is_file() else None
     if file:
         train, test = _document_file(file)
-        origin = str(file)
+        origin, folder = f"fives and sixes of MNIST, {file.name}", file.parent
     else:
-        (x, y), (x_test, y_test), origin = read("mnist", config.path, data_root)
+        (x, y), (x_test, y_test), files, folder = read("mnist", config.path, data_root)
         train, test = _fives_and_sixes(x, y, TRAINING), _fives_and_sixes(x_test, y_test, None)
-        origin = f"fives and sixes of MNIST, {origin}"
-    return Dataset(config.name, "binary", train, test, test, ("5", "6"), origin)
+        origin = f"fives and sixes of MNIST, {files}"
+    return Dataset(config.name, "binary", train, test, test, ("5", "6"), origin, folder=folder)
 
 
 def _fives_and_sixes(x: np.ndarray, y: np.ndarray, count: int | None) -> Split:

@@ -36,7 +36,7 @@ def load(config: PulsesConfig, data_root: Path) -> Dataset:
         raise Mistake(f"data.path: {place} is not a folder with {' and '.join(FILES)}.")
     if found:
         train, test = (_read(path) for path in found)
-        origin = f"files in {found[0].parent}"
+        origin = " and ".join(FILES)
     else:
         rng = np.random.default_rng(config.seed)
         train, test = (made(count, config.length, rng) for count in (config.train_size, config.test_size))
@@ -44,7 +44,8 @@ def load(config: PulsesConfig, data_root: Path) -> Dataset:
     if config.reversed:
         train, test = (Split(split.y[:, ::-1], split.x[:, ::-1]) for split in (train, test))
         origin += ", reversed"
-    return Dataset(config.name, "regression", train, test, test, (), origin, synthetic=not found)
+    folder = found[0].parent if found else None
+    return Dataset(config.name, "regression", train, test, test, (), origin, synthetic=not found, folder=folder)
 
 
 def _read(path: Path) -> Split:

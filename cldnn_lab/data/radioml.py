@@ -91,8 +91,10 @@ def _files(path: str | None, data_root: Path) -> list[Path] | None:
     return found
 
 
-def _dataset(config: RadioMLConfig, train: Split, test: Split, names: Sequence[str], origin: str) -> Dataset:
-    return Dataset(config.name, "multiclass", train, test, test, tuple(names), origin, time_axis=1)
+def _dataset(
+    config: RadioMLConfig, train: Split, test: Split, names: Sequence[str], origin: str, folder: Path
+) -> Dataset:
+    return Dataset(config.name, "multiclass", train, test, test, tuple(names), origin, time_axis=1, folder=folder)
 
 
 # --- which classes and SNRs ---------------------------------------------------------------------
@@ -196,7 +198,7 @@ def _from_pickle(config: RadioMLConfig, path: Path) -> Dataset:
     # What was not chosen need not wait in memory.
     del content, arrays, array
     train, test = _assembled(config, cells, str(path))
-    return _dataset(config, train, test, [names[index] for index in chosen], str(path))
+    return _dataset(config, train, test, [names[index] for index in chosen], path.name, path.parent)
 
 
 def _is_vectors(array: Any) -> bool:
@@ -232,7 +234,7 @@ def _from_hdf5(config: RadioMLConfig, path: Path) -> Dataset:
                 rows = np.flatnonzero((label == index) & (snr == value))
                 cells.append(Cell(position, value, len(rows), _hdf5_reader(x, rows)))
         train, test = _assembled(config, cells, str(path))
-    return _dataset(config, train, test, [names[index] for index in chosen], str(path))
+    return _dataset(config, train, test, [names[index] for index in chosen], path.name, path.parent)
 
 
 def _hdf5_reader(x: Any, rows: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
@@ -285,8 +287,8 @@ def _from_npy(config: RadioMLConfig, files: Sequence[Path]) -> Dataset:
         position = np.full(count, -1, np.int32)
         position[chosen] = np.arange(len(chosen))
         splits.append(Split(out, position[y[rows]]))
-    origin = f"{', '.join(NPY)} in {folder} (without SNRs)"
-    return _dataset(config, splits[0], splits[1], [names[index] for index in chosen], origin)
+    origin = f"{', '.join(NPY)} (without SNRs)"
+    return _dataset(config, splits[0], splits[1], [names[index] for index in chosen], origin, folder)
 
 
 def _npy_vectors(path: Path) -> np.ndarray:

@@ -40,7 +40,7 @@ def load(config: ShapesConfig, data_root: Path) -> Dataset:
         raise Mistake(f"data.path: {place} lacks one of {', '.join(wanted)}.")
     if found:
         train, test = _folder(found[0], found[2]), _folder(found[1], found[3])
-        origin = f"files in {found[0].parent}"
+        origin = f"pictures of {config.kind}-trn and {config.kind}-val"
     else:
         rng = np.random.default_rng(config.seed)
         train, test = drawn(config, config.train_size, rng), drawn(config, config.test_size, rng)
@@ -48,7 +48,8 @@ def load(config: ShapesConfig, data_root: Path) -> Dataset:
     chosen = chosen_classes(config.classes, names, config.kind)
     train, test = keep_classes(train, chosen, len(names)), keep_classes(test, chosen, len(names))
     kept = tuple(names[index] for index in chosen)
-    return Dataset(config.name, "multiclass", train, test, test, kept, origin, synthetic=not found)
+    folder = found[0].parent if found else None
+    return Dataset(config.name, "multiclass", train, test, test, kept, origin, synthetic=not found, folder=folder)
 
 
 def _folder(pictures: Path, targets: Path) -> Split:

@@ -8,20 +8,19 @@ from cldnn_lab.data.dataset import Split
 
 
 def limited(split: Split, limit: int | None, seed: int) -> Split:
-    """At most ``limit`` examples, evenly from the classes, and from the SNRs within a class.
+    """At most ``limit`` examples, drawn by :func:`evenly`. The same object where nothing is left out."""
+    return split if limit is None or limit >= len(split) else split.take(evenly(split, limit, seed))
 
-    They keep their order. The same object where nothing is left out.
-    """
-    if limit is None or limit >= len(split):
-        return split
+
+def evenly(split: Split, limit: int, seed: int) -> np.ndarray:
+    """Indices of at most ``limit`` examples, in order: evenly from the classes, and from the SNRs within a class."""
     keys = [split.tags["snr"]] if "snr" in split.tags else []
     if split.y.ndim == 1 and split.y.dtype.kind in "iu":
         keys.insert(0, split.y)
-    chosen = _evenly(np.arange(len(split)), limit, keys, np.random.default_rng(seed))
-    return split.take(np.sort(chosen))
+    return np.sort(_drawn(np.arange(len(split)), limit, keys, np.random.default_rng(seed)))
 
 
-def _evenly(index: np.ndarray, count: int, keys: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+def _drawn(index: np.ndarray, count: int, keys: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """``count`` of ``index``, spread evenly over the values of the first key, within each over the next."""
     if not keys or count >= len(index):
         return rng.permutation(index)[:count]
@@ -35,7 +34,7 @@ def _evenly(index: np.ndarray, count: int, keys: list[np.ndarray], rng: np.rando
     for done, group in enumerate(order):
         # What does not divide goes to the groups that come last.
         take = min(len(groups[group]), left // (len(groups) - done))
-        chosen.append(_evenly(groups[group], take, keys[1:], rng))
+        chosen.append(_drawn(groups[group], take, keys[1:], rng))
         left -= take
     return np.concatenate(chosen)
 

@@ -21,13 +21,14 @@ _PASSING = (
 
 
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: ActivationStats, title: str) -> list[Path]:
-    """Write ``activation_stats.csv`` and ``.png`` over the first examples of a split, in test mode.
+    """Write ``activation_stats.csv`` and ``.png`` over some examples of a split, in test mode.
 
     Columns: layer, kind, values (how many were seen), mean, standard_deviation, variance, minimum, maximum,
     zero_share (how many are exactly 0).
     """
     layers = [layer for layer in forward.layers_of(model, "activation_stats") if not isinstance(layer, _PASSING)]
-    x = forward.split_of(dataset, options.split).x[: options.examples]
+    split = forward.split_of(dataset, options.split)
+    x = split.x[forward.some(split, options.examples)]
     counts = np.zeros(len(layers))
     means, squares, zeros = np.zeros(len(layers)), np.zeros(len(layers)), np.zeros(len(layers))
     lows, highs = np.full(len(layers), np.inf), np.full(len(layers), -np.inf)

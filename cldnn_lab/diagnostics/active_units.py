@@ -36,13 +36,15 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: ActiveUnits
     """
     images = _images(dataset, options)
     rows = [(None, *row) for row in count(model, images)]
-    said = f"{title}: active ReLU units of the trained network on {len(images)} fixed images"
+    said = f"{title}: active ReLU units of the trained network on {len(images)} fixed {options.split} examples"
     return _write(rows, dataset, folder, "active_units_trained", said)
 
 
 def watcher(dataset: Dataset, folder: Path, options: ActiveUnits, title: str) -> keras.callbacks.Callback:
     """A callback that counts while the network trains and leaves ``active_units.csv`` and ``.png``."""
-    return Watcher(_images(dataset, options), dataset, folder, options.epochs, title)
+    images = _images(dataset, options)
+    said = f"{title}: active ReLU units on {len(images)} fixed {options.split} examples"
+    return Watcher(images, dataset, folder, options.epochs, said)
 
 
 class Watcher(keras.callbacks.Callback):
@@ -79,8 +81,7 @@ class Watcher(keras.callbacks.Callback):
         if self.epoch and (not self.rows or self.rows[-1][0] != self.epoch):
             self._count()
         if self.rows:
-            title = f"{self.title}: active ReLU units on {len(self.images)} fixed images"
-            _write(self.rows, self.dataset, self.folder, "active_units", title)
+            _write(self.rows, self.dataset, self.folder, "active_units", self.title)
 
     def _count(self) -> None:
         self.rows += [(self.epoch, *row) for row in count(self.model, self.images)]

@@ -32,7 +32,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Deconvnet, 
     layer = _target(model, options)
     chain = _chain(model, layer)
     split = forward.split_of(dataset, options.split)
-    x = split.x[: options.examples]
+    x = split.x[forward.some(split, options.examples)]
     peaks = np.concatenate([v[0].max(axis=(1, 2)) for v in forward.batches(model, [layer.output], x)])
     number = peaks.shape[1]
     if options.maps and max(options.maps) >= number:

@@ -14,6 +14,8 @@ from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import Filters
 from cldnn_lab.errors import Mistake
 
+_COLOURED = "{}, each on a colour scale of its own"
+
 
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: Filters, title: str) -> list[Path]:
     """Draw ``filters.png``.
@@ -62,13 +64,17 @@ def _tiles(layer: keras.layers.Layer, dataset: Dataset) -> tuple[np.ndarray, str
         channels = tiles.shape[-1]
         if channels == 1:
             return tiles[..., 0], "filters"
-        return (tiles, "filters") if channels == 3 else (tiles.mean(axis=-1), f"filters, mean over {channels} channels")
+        return (
+            (tiles, _COLOURED.format("filters"))
+            if channels == 3
+            else (tiles.mean(axis=-1), f"filters, mean over {channels} channels")
+        )
     if kernel.ndim == 3:
         return kernel.transpose(2, 1, 0), "filters, channels by time"
     if kernel.ndim == 2:
         shape = dataset.input_shape
         if len(shape) == 3 and shape[-1] in (1, 3) and len(kernel) == np.prod(shape):
             tiles = kernel.T.reshape(-1, *shape)
-            return (tiles[..., 0] if shape[-1] == 1 else tiles), "units"
+            return (tiles[..., 0], "units") if shape[-1] == 1 else (tiles, _COLOURED.format("units"))
         return kernel[None], "its matrix, an input a row"
     raise Mistake(f"diagnostics=filters: weights of shape {kernel.shape} ({layer.name}) cannot be shown as pictures.")

@@ -10,7 +10,9 @@ import numpy as np
 
 from cldnn_lab import losses
 from cldnn_lab.data.dataset import Dataset, Split
+from cldnn_lab.data.splits import evenly
 from cldnn_lab.errors import Mistake, nearest
+from cldnn_lab.evaluation import predicted_classes
 
 BATCH = 64
 DROPOUTS = (
@@ -71,6 +73,12 @@ def split_of(dataset: Dataset, name: str) -> Split:
     return split
 
 
+def some(split: Split, examples: int) -> np.ndarray:
+    """Indices of at most so many examples, in order. Files often have their examples class by class, so these are
+    drawn evenly from the classes, and always the same ones."""
+    return evenly(split, examples, seed=0)
+
+
 def chosen(split: Split, index: Sequence[int], where: str) -> Split:
     """The examples at ``index``.
 
@@ -118,17 +126,19 @@ def scores(model: keras.Model, dataset: Dataset, outputs: np.ndarray) -> np.ndar
 
 
 def label(dataset: Dataset, index: int) -> str:
-    """The name of a class, or its number where it has none."""
+    """The name of a class, or its number where it has none; -1 is no class."""
     names = dataset.classes or ("0", "1")
-    return names[index] if 0 <= index < len(names) else str(index)
+    if index < 0:
+        return "no class"
+    return names[index] if index < len(names) else str(index)
 
 
 def verdict(dataset: Dataset, target: Any, score: np.ndarray, threshold: float) -> str:
     """``true Dress, predicted Shirt`` from the scores (outputs,) of one example; empty for regression."""
     if dataset.task == "regression":
         return ""
-    predicted = int(score[0] > threshold) if dataset.task == "binary" else int(np.argmax(score))
-    return f"true {label(dataset, int(np.ravel(target)[0]))}, predicted {label(dataset, predicted)}"
+    (predicted,) = predicted_classes(dataset.task, score.reshape(1, -1), threshold)
+    return f"true {label(dataset, int(np.ravel(target)[0]))}, predicted {label(dataset, int(predicted))}"
 
 
 def as_sequence(dataset: Dataset, example: np.ndarray) -> np.ndarray:

@@ -78,7 +78,7 @@ class ActivationStats(Examples):
     """Mean, standard deviation and variance of each layer's outputs.
 
     Attributes:
-        examples: how many examples to run.
+        examples: how many examples to run, drawn evenly from the classes.
     """
 
     examples: int = field(default=1000, metadata={"min": 1})
@@ -115,7 +115,7 @@ class Predictions(Judged):
 
     Attributes:
         number: examples in the picture.
-        examples: how many of the split, from its start, to predict and rank.
+        examples: how many of the split to predict and rank, drawn evenly from the classes.
         images: indices to rank instead of all of these.
     """
 
@@ -145,7 +145,7 @@ class Deconvnet(Examples):
         maps: indices of its maps; empty for those with the strongest activations.
         top_maps: how many maps where ``maps`` is empty.
         top_images: strongest examples of each map.
-        examples: how many examples to search.
+        examples: how many examples to search, drawn evenly from the classes.
     """
 
     layer: str | None = None

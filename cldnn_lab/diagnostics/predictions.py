@@ -14,6 +14,7 @@ from cldnn_lab import figures
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import Predictions
+from cldnn_lab.evaluation import predicted_classes
 from cldnn_lab.runs import Run
 
 
@@ -28,7 +29,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Predictions
         Mistake: if the data has no such example.
     """
     split = forward.split_of(dataset, options.split)
-    index = options.images or list(range(min(options.examples, len(split))))
+    index = options.images or forward.some(split, options.examples).tolist()
     part = forward.chosen(split, index, "diagnostics.predictions.images")
     outputs = np.concatenate([values[0] for values in forward.batches(model, model.outputs, part.x)])
     outputs = forward.scores(model, dataset, outputs)
@@ -68,12 +69,11 @@ def _ranking(
         return table.sort_values("mse", ascending=False, kind="stable", na_position="first", ignore_index=True)
     true = target.reshape(-1).astype(int)
     scores = outputs.reshape(len(rows), -1)
+    predicted = predicted_classes(dataset.task, scores, threshold)
     if dataset.task == "binary":
-        predicted = (scores[:, 0] > threshold).astype(int)
         scores = np.concatenate([1 - scores, scores], axis=1)
         margin = np.where(true == 1, scores[:, 1] - threshold, threshold - scores[:, 1])
     else:
-        predicted = scores.argmax(axis=1)
         others = scores.copy()
         others[rows, true] = -np.inf
         margin = scores[rows, true] - others.max(axis=1)
@@ -83,7 +83,7 @@ def _ranking(
             "true": [forward.label(dataset, label) for label in true],
             "predicted": [forward.label(dataset, label) for label in predicted],
             "score_true": scores[rows, true],
-            "score_predicted": scores[rows, predicted],
+            "score_predicted": np.where(predicted >= 0, scores[rows, predicted], np.nan),
             "margin": margin,
             "correct": predicted == true,
             "row": rows,
