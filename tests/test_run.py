@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cldnn_lab import runs
+from cldnn_lab import data, runs
+from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.errors import Mistake
 from cldnn_lab.preflight import checked
 from cldnn_lab.runs import Run
@@ -38,6 +39,17 @@ def trained(composed, tmp_path: Path):
     return go
 
 
+@pytest.fixture
+def loaded(composed):
+    """The data that a run with these overrides trains on."""
+
+    def go(*overrides: str) -> Dataset:
+        config = checked(composed(*overrides))
+        return data.load(config.data, Path("."), prefers=config.prefers, seed=config.settings.seed)
+
+    return go
+
+
 def test_a_run_leaves_everything_that_was_promised(trained) -> None:
     run = trained(*RADIO)
     left = {path.name for path in run.folder.iterdir()}
@@ -60,12 +72,9 @@ def test_a_run_leaves_everything_that_was_promised(trained) -> None:
     assert "conv1" in (run.folder / "model.txt").read_text()
 
 
-def test_the_saved_model_predicts_what_the_metrics_say(trained, composed) -> None:
-    from cldnn_lab import data
-
+def test_the_saved_model_predicts_what_the_metrics_say(trained, loaded) -> None:
     run = trained(*SMALL)
-    config = checked(composed(*SMALL))
-    dataset = data.load(config.data, Path("."), prefers=config.prefers, seed=config.settings.seed)
+    dataset = loaded(*SMALL)
     predicted = run.model().predict(dataset.test.x, verbose=0).argmax(axis=1)
     assert np.mean(predicted == dataset.test.y) == pytest.approx(run.metrics["test_accuracy"])
     assert run.history["val_accuracy"].iloc[-1] == pytest.approx(run.metrics["test_accuracy"], abs=1e-6)
@@ -132,6 +141,52 @@ def test_every_loss_trains_with_every_output_activation(trained, loss: str, acti
     assert metrics["status"] == "completed" and math.isfinite(metrics["test_loss"])
     expected = {"softmax": "crossentropy", "sigmoid": "crossentropy", "linear": "crossentropy", "tanh": "mse"}
     assert metrics["loss_function"] == (expected[activation] if loss == "auto" else loss)
+
+
+def own_network(*ends: str) -> tuple[str, ...]:
+    """Overrides for a network of the user's own, written without the knob output_activation."""
+    layers = ", ".join(("{_target_: keras.layers.Flatten}", *ends))
+    return (*SMALL, "~model.output_activation", f"model.layers=[{layers}]")
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        ("{_target_: keras.layers.Dense, units: '${model.outputs}', activation: softmax}",),
+        ("{_target_: keras.layers.Dense, units: '${model.outputs}'}", "{_target_: keras.layers.Softmax}"),
+        ("{_target_: keras.layers.Dense, units: '${model.outputs}'}",),
+    ],
+)
+def test_a_network_without_knobs_is_trained_and_judged_by_what_it_ends_in(trained, ends) -> None:
+    run = trained(*own_network(*ends))
+    loss = run.model().loss
+    assert type(loss).__name__ == "SparseCategoricalCrossentropy"
+    assert loss.from_logits == (ends[-1].count("oft") == 0)
+    assert run.metrics["test_log_loss"] == pytest.approx(run.metrics["val_loss"], rel=1e-3)
+
+
+def test_a_loss_that_contradicts_the_end_of_a_network_is_refused(trained) -> None:
+    with pytest.raises(Mistake, match="binary_crossentropy needs independent outputs"):
+        trained(*own_network("{_target_: keras.layers.Dense, units: 12, activation: softmax}"),
+                "loss=binary_crossentropy")  # fmt: skip
+
+
+def test_an_end_that_cannot_be_read_is_neither_softmax_nor_logits(trained, caplog) -> None:
+    run = trained(
+        *own_network("{_target_: keras.layers.Dense, units: 12}", "{_target_: keras.layers.UnitNormalization}")
+    )
+    assert run.metrics["loss_function"] == "mse"
+    assert "cannot be read from its last layer (UnitNormalization)" in caplog.text
+
+
+def test_linear_outputs_trained_as_sigmoids_are_read_as_sigmoids(trained, loaded) -> None:
+    run = trained(*SMALL, "model.output_activation=linear", "loss=binary_crossentropy", "diagnostics=predictions")
+    from scipy.special import expit
+
+    logits = run.model().predict(loaded(*SMALL).test.x, verbose=0)
+    table = pd.read_csv(run.folder / "predictions.csv")
+    assert table["score_predicted"].to_numpy() == pytest.approx(expit(logits[table["index"]]).max(axis=1), rel=1e-4)
+    assert "test_log_loss" not in run.metrics  # a yes or no for each class is no distribution over them
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "linear"])

@@ -14,6 +14,7 @@ from cldnn_lab import targets
 from cldnn_lab.errors import Mistake
 from cldnn_lab.models import layers as _layers  # noqa: F401  (registers the project's layers)
 from cldnn_lab.models import spec
+from cldnn_lab.models.ending import output_activation
 
 _RANKS = {3: "image", 2: "sequence", 1: "vector"}
 _READS = {
@@ -214,7 +215,7 @@ def _check_output(network: keras.Model, config: Mapping[str, Any], outputs: int,
             f"The model ends in {width} outputs but {data_name} needs {outputs}: "
             "write units: ${model.outputs} in its last layer."
         )
-    if outputs == 1 and config["layers"][-1].get("activation") == "softmax":
+    if outputs == 1 and output_activation(network) == "softmax":
         key = "model.output_activation" if "output_activation" in config else "the last layer's activation"
         raise Mistake(f"{key}=softmax over a single output is always 1: set sigmoid for the binary task {data_name}.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from cldnn_lab import losses
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.errors import Mistake
 from cldnn_lab.models.build import build
+from cldnn_lab.models.ending import output_activation
 from cldnn_lab.schema import Config
 from cldnn_lab.targets import instantiate
 from cldnn_lab.training import schedules
@@ -20,6 +22,8 @@ from cldnn_lab.training.engine import Engine, make_engine
 from cldnn_lab.training.fit import Outcome, Plan, fit
 from cldnn_lab.training.policy import Policy
 from cldnn_lab.training.progress import EpochProgress
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,6 @@ class Session:
             through time one of the same weights that reads windows and keeps its state between them.
         plan: how much is trained, in what portions.
         loss: name of the loss minimised.
-        logits: whether the network's outputs are logits, which the loss takes for unnormalised log-probabilities.
         dataset: the data.
     """
 
@@ -40,7 +43,6 @@ class Session:
     engine: Engine
     plan: Plan
     loss: str
-    logits: bool
     dataset: Dataset
 
     def fit(self, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Outcome:
@@ -67,7 +69,7 @@ class Session:
         """The network's outputs for a split, (examples, outputs) or shaped like a regression's target; logits as the
         probabilities that they stand for."""
         outputs = self.model.predict(split.x, batch_size=self.plan.batch_size, verbose=0)
-        return losses.probabilities(outputs, self.dataset.task) if self.logits else np.asarray(outputs)
+        return losses.scores(self.engine.model.loss, np.asarray(outputs))
 
     def measure(self, split: Split) -> dict[str, float]:
         """The loss and the metrics that were watched in training, on a split."""
@@ -90,8 +92,15 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
         Mistake: if model, loss, window or schedule do not fit the data.
     """
     settings = config.settings
-    loss = losses.choose(settings.loss, config.output_activation, dataset.task)
     model = trained = _network(config, dataset, dataset.input_shape)
+    ending = output_activation(model)
+    if ending is None:
+        log.warning(
+            "What the network ends in cannot be read from its last layer (%s): its outputs are taken as they are, for "
+            "neither a softmax nor logits.",
+            type(model.layers[-1]).__name__,
+        )
+    loss = losses.choose(settings.loss, ending, dataset.task)
     if dataset.task == "regression" and model.output_shape[1:] != dataset.train.y.shape[1:]:
         raise Mistake(
             f"The model ends in outputs of shape {model.output_shape[1:]} for an example, but the targets of "
@@ -113,8 +122,7 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
         batches_per_call=policy.batches_per_call,
     )
     schedule = schedules.make(config.schedule, plan.total) if config.schedule else None
-    logits = losses.are_logits(loss, config.output_activation)
-    objective, accuracy = losses.make(loss, config.output_activation, dataset.task, settings.threshold)
+    objective, accuracy = losses.make(loss, ending, dataset.task, settings.threshold)
     trained.compile(
         optimizer=instantiate(
             config.optimizer, "optimizer", **({} if schedule is None else {"learning_rate": schedule})
@@ -133,7 +141,6 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
         ),
         plan,
         loss,
-        logits,
         dataset,
     )
 
