@@ -89,10 +89,10 @@ def trained(activation):
     model.compile(keras.optimizers.SGD(0.5), losses.make("crossentropy", activation, "multiclass", 0.5)[0])
     return model
 
-for activation in ("softmax", "sigmoid", "tanh", "softplus"):
+for activation in ("softmax", "sigmoid", "tanh", "softplus", "relu", "exponential"):
     model = trained(activation)
     loss = model.evaluate(x, y, verbose=0)
-    p = np.clip(model.predict(x, verbose=0), 1e-7, 1)
+    p = np.maximum(model.predict(x, verbose=0), 1e-7)
     np.testing.assert_allclose(loss, -np.log(p / p.sum(1, keepdims=True))[range(64), y].mean(), rtol=1e-4)
 weights = {}
 for activation in ("softmax", "sigmoid"):
@@ -100,6 +100,17 @@ for activation in ("softmax", "sigmoid"):
     model.fit(x, y, epochs=2, verbose=0)
     weights[activation] = model.get_weights()[0]
 assert np.abs(weights["softmax"] - weights["sigmoid"]).max() > 0.01, "two outputs, two gradients"
+# Outputs above 1 learn as well: classes that are easily told apart are.
+x[np.arange(64), y % 3] += 4 * (1 + y // 3)
+for activation in ("softplus", "exponential", "relu"):
+    keras.utils.set_random_seed(3)
+    end = keras.layers.Dense(4, activation=activation, bias_initializer="ones")
+    model = keras.Sequential([keras.layers.Input((3,)), end])
+    model.compile(keras.optimizers.Adam(0.02), losses.make("crossentropy", activation, "multiclass", 0.5)[0])
+    assert model.predict(x, verbose=0).max() > 1
+    before = model.evaluate(x, y, verbose=0)
+    model.fit(x, y, batch_size=16, epochs=20, verbose=0)
+    assert model.evaluate(x, y, verbose=0) < 0.7 * before, activation
 print("equal")
 """
 
