@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cldnn_lab.schema import Settings
-from cldnn_lab.training.fit import Plan, in_batches
+from cldnn_lab.training.fit import Outcome, Plan, in_batches
 from cldnn_lab.training.policy import backend, choose, precision, recurrent_only
 
 CHECK = """
@@ -300,6 +300,59 @@ print("close")
 def test_the_faster_order_does_in_bfloat16_what_keras_does(name: str, tmp_path: Path) -> None:
     pytest.importorskip(name)
     says(MIXED, "close", name, tmp_path)
+
+
+AVERAGE = """
+import keras, numpy as np
+from cldnn_lab.training.engine import make_engine
+from cldnn_lab.training.fit import Plan, fit
+
+draw = np.random.default_rng(0)
+x, y = draw.normal(size=(8, 3)).astype(np.float32), draw.normal(size=(8, 2)).astype(np.float32)
+
+class Silent:
+    def batches(self, done, logs): pass
+    def row(self, row): pass
+
+def network(**options):
+    keras.utils.set_random_seed(3)
+    L = keras.layers
+    model = keras.Sequential([L.Input((3,)), L.Dense(4, activation="tanh"), L.Dense(2)])
+    model.compile(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.8, **options), "mse")
+    return model
+
+for options in ({}, {"ema_overwrite_frequency": 2}):
+    plain, model = network(**options), network(**options)
+    fitted = plain.fit(x, y, batch_size=8, epochs=5, verbose=0)
+    plan = Plan.of(8, batch_size=8, epochs=5, steps=None, validate_every=None, seed=1)
+    outcome = fit(make_engine(model), plan, (x, y), (x, y), progress=Silent())
+    for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose([row["loss"] for row in outcome.rows], fitted.history["loss"], rtol=1e-4)
+    # Every row is of the weights that would be kept if training ended there.
+    for epochs, row in enumerate(outcome.rows, start=1):
+        plain = network(**options)
+        plain.fit(x, y, batch_size=8, epochs=epochs, verbose=0)
+        np.testing.assert_allclose(row["val_loss"], plain.evaluate(x, y, verbose=0), rtol=1e-4)
+print("equal")
+"""
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+def test_averaged_weights_end_where_keras_fit_puts_them(name: str, tmp_path: Path) -> None:
+    pytest.importorskip(name)
+    says(AVERAGE, "equal", name, tmp_path)
+
+
+def test_the_best_row_is_one_with_a_figure() -> None:
+    nan = float("nan")
+    rows = [{"epoch": e, "val_loss": loss} for e, loss in ((1, nan), (2, 3.0), (3, 2.0), (4, nan))]
+    best = Outcome(rows=rows).best
+    assert best is not None and best["epoch"] == 3
+    rows = [{"epoch": e, "val_loss": 1.0, "val_accuracy": a} for e, a in ((1, nan), (2, 0.5), (3, 0.7), (4, 0.7))]
+    best = Outcome(rows=rows).best
+    assert best is not None and best["epoch"] == 3
+    assert Outcome(rows=[{"epoch": 1, "val_loss": nan}]).best is None and Outcome().best is None
 
 
 def test_every_example_is_trained_once_an_epoch_in_an_order_of_seed_and_epoch() -> None:

@@ -58,7 +58,7 @@ class Session:
         )
         progress.close()
         if self.dataset.task == "regression" and self.loss == "mse":
-            _add_normalised_error(outcome, self.dataset)
+            _add_normalised_error(outcome, self.dataset, self.plan.tested(len(self.dataset.validation)))
         if self.engine.model is not self.model:
             trained = self.engine.model.trainable_variables
             for ours, theirs in zip(self.model.trainable_variables, trained, strict=True):
@@ -71,8 +71,18 @@ class Session:
         outputs = self.model.predict(split.x, batch_size=self.plan.batch_size, verbose=0)
         return losses.scores(self.engine.model.loss, np.asarray(outputs))
 
+    def test(self, outcome: Outcome) -> dict[str, float]:
+        """The loss and the metrics that were watched in training, on the test set: those of the last row of the
+        history where they are of just that."""
+        dataset = self.dataset
+        reusable = dataset.validation is dataset.test and self.plan.tested(len(dataset.test)) == len(dataset.test)
+        return outcome.last_validation if reusable else self.measure(dataset.test)
+
     def measure(self, split: Split) -> dict[str, float]:
         """The loss and the metrics that were watched in training, on a split."""
+        if self.engine.model is not self.model:
+            # The network for windows reads whole batches alone; this one reads every example.
+            return {"loss": float(self.engine.model.loss(self._arrays(split)[1], self.predict(split)))}
         x, y = [self.engine.keep(array) for array in self._arrays(split)]
         self.engine.reset_metrics()
         for batches in self.plan.test_batches(len(split)):
@@ -121,7 +131,8 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
         drop_last=settings.window is not None,
         batches_per_call=policy.batches_per_call,
     )
-    schedule = schedules.make(config.schedule, plan.total) if config.schedule else None
+    updates = dataset.input_shape[0] // settings.window if settings.window else 1
+    schedule = schedules.make(config.schedule, plan.total, updates) if config.schedule else None
     objective, accuracy = losses.make(loss, ending, dataset.task, settings.threshold)
     trained.compile(
         optimizer=instantiate(
@@ -156,10 +167,14 @@ def _network(config: Config, dataset: Dataset, shape: tuple[int, ...], **statefu
     )
 
 
-def _add_normalised_error(outcome: Outcome, dataset: Dataset) -> None:
+def _add_normalised_error(outcome: Outcome, dataset: Dataset, validated: int) -> None:
     """Give each row the mean squared error over the variance of the target, as report 001 prints it: 1 is a guess
-    at the mean."""
-    train, validation = float(np.var(dataset.train.y)), float(np.var(dataset.validation.y))
+    at the mean.
+
+    Args:
+        validated: how many of the validation examples, in order, the rows are of.
+    """
+    train, validation = float(np.var(dataset.train.y)), float(np.var(dataset.validation.y[:validated]))
     for row in outcome.rows:
         row["normalised_error"] = row["loss"] / train
         row["val_normalised_error"] = row["val_loss"] / validation
