@@ -43,7 +43,7 @@ class Settings:
         threshold: score from which a binary example counts as class 1.
         backend: which library Keras computes with; auto takes JAX for recurrent networks where it is installed.
         precision: float32, mixed_bfloat16, or auto (bfloat16 where the hardware has it and it pays).
-        xla: compile TensorFlow's training loop with XLA; None for recurrent networks alone. JAX always does.
+        xla: compile TensorFlow's training loop with XLA; None for recurrent networks on a processor. JAX always does.
         batches_per_call: batches in one compiled call; None for as many as half a second takes.
         fast_layers: recurrent and dropout layers and updates of many weights in the lab's faster order; None on
             processors alone.

@@ -50,7 +50,7 @@ def train(config: Config, run: Run) -> None:
     # Data first: a file that is missing or broken is told before Keras, which takes seconds, is imported.
     dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers, seed=settings.seed)
     log.info("Data: %s: %s (%s)", dataset.name, dataset.origin, dataset.sizes)
-    policy = backend.start(config, dataset.train.x.nbytes + dataset.validation.x.nbytes)
+    policy = backend.start(config, dataset.nbytes)
     from cldnn_lab import evaluation, results
     from cldnn_lab.training.callbacks import callbacks
     from cldnn_lab.training.session import prepare

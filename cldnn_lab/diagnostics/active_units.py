@@ -95,7 +95,7 @@ class Watcher(keras.callbacks.Callback):
             _write(self.rows, self.dataset, self.folder, "active_units", title)
 
     def _count(self) -> None:
-        epoch = int(self.epoch) if self.epoch.is_integer() else self.epoch
+        epoch = int(self.epoch) if self.epoch == int(self.epoch) else self.epoch
         self.rows += [(epoch, *row) for row in count(self.model, self.images)]
 
 

@@ -141,19 +141,15 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
         loss=objective,
         metrics=[accuracy] if accuracy is not None else [],
     )
-    return Session(
-        model,
-        make_engine(
-            trained,
-            window=settings.window,
-            xla=policy.xla,
-            fast_layers=policy.fast_layers,
-            data_on_device=policy.data_on_device,
-        ),
-        plan,
-        loss,
-        dataset,
+    engine = make_engine(
+        trained,
+        window=settings.window,
+        xla=policy.xla,
+        fast_layers=policy.fast_layers,
+        data_on_device=policy.data_on_device,
     )
+    _check_xla(trained, policy)
+    return Session(model, engine, plan, loss, dataset)
 
 
 def _network(config: Config, dataset: Dataset, shape: tuple[int, ...], **stateful: Any) -> keras.Model:
@@ -178,6 +174,19 @@ def _add_normalised_error(outcome: Outcome, dataset: Dataset, validated: int) ->
     for row in outcome.rows:
         row["normalised_error"] = row["loss"] / train
         row["val_normalised_error"] = row["val_loss"] / validation
+
+
+def _check_xla(model: keras.Model, policy: Policy) -> None:
+    """XLA cannot compile the cuDNN kernels that Keras gives recurrent layers on a GPU of TensorFlow's; layers in the
+    lab's order call none."""
+    if policy.backend != "tensorflow" or not policy.xla or policy.device.startswith("CPU"):
+        return
+    for layer in model._flatten_layers():
+        if not layer.supports_jit and "inner_loop" not in vars(layer):
+            raise Mistake(
+                f"xla: Keras computes {type(layer).__name__} {layer.name} on a GPU with cuDNN, which XLA cannot "
+                "compile; leave xla=null, or set fast_layers=true for layers that it can."
+            )
 
 
 def _check_window(window: int, batch_size: int, dataset: Dataset) -> None:
