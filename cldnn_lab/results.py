@@ -23,7 +23,7 @@ _SHOWN = (
     "status", "test_accuracy", "test_loss", "test_normalised_error", "test_precision_macro", "test_recall_macro",
     "test_f1_macro", "test_roc_auc_macro", "test_precision", "test_recall", "test_f1", "test_roc_auc",
     "test_sensitivity", "test_specificity", "train_accuracy", "train_loss", "train_normalised_error",
-    "best_epoch", "parameters", "epochs", "steps", "seconds", "samples_per_second", "data_source",
+    "best_epoch", "best_by", "parameters", "epochs", "steps", "seconds", "samples_per_second", "data_source",
 )  # fmt: skip
 
 
@@ -44,7 +44,11 @@ def collect(
     """The flat mapping that metrics.json holds.
 
     ``train_*`` are the last row of the history, as Keras counts them: the running mean over the epoch's
-    batches, dropout on. ``test_*`` are measured on the test set after training.
+    batches, dropout on. ``test_*`` are measured on the test set after training. ``val_*`` are those of the last row,
+    ``best_epoch`` and ``best_step`` the row that ``best_by`` names as the best: by default the test set validates, and
+    the best row is then the best on the very set that the test figures are of. ``validation_examples`` and
+    ``test_examples`` count what ``val_*`` and ``test_*`` are of; in windows, which take whole batches alone, the first
+    may be fewer.
 
     Args:
         policy: how the run was computed.
@@ -58,8 +62,8 @@ def collect(
         outcome.rows[-1] if outcome.rows else {},
         outcome.samples_per_second,
     )
-    best = _best(outcome)
-    validated_on_test = dataset.validation is dataset.test
+    best = outcome.best
+    validated_on = "test" if dataset.validation is dataset.test else "validation"
     return {
         "status": outcome.status,
         **{f"test_{name}": value for name, value in test.items()},
@@ -67,7 +71,8 @@ def collect(
         **{name: value for name, value in last.items() if name.startswith("val_")},
         **{f"test_{name}": value for name, value in (evaluation.metrics if evaluation else {}).items()},
         **({"best_epoch": best["epoch"], "best_step": best["step"]} if best else {}),
-        "validated_on": "test" if validated_on_test else "validation",
+        **({"best_by": f"{validated_on} {outcome.judged_by}"} if best else {}),
+        "validated_on": validated_on,
         "parameters": parameters(session.model),
         "epochs": outcome.steps / session.plan.per_epoch,
         "steps": outcome.steps,
@@ -79,7 +84,7 @@ def collect(
         "data_source": dataset.origin,
         "synthetic_data": dataset.synthetic,
         "train_examples": len(dataset.train),
-        "validation_examples": len(dataset.validation),
+        "validation_examples": session.plan.tested(len(dataset.validation)),
         "test_examples": len(dataset.test),
         "model": config.choices.get("model", ""),
         "data": dataset.name,
@@ -95,15 +100,6 @@ def collect(
         "data_on_device": policy.data_on_device,
         "device": policy.device,
     }
-
-
-def _best(outcome: Outcome) -> dict[str, float] | None:
-    """The row with the highest validation accuracy, or the lowest validation loss where there is none."""
-    if not outcome.rows:
-        return None
-    if "val_accuracy" in outcome.rows[0]:
-        return max(outcome.rows, key=lambda row: row["val_accuracy"])
-    return min(outcome.rows, key=lambda row: row["val_loss"])
 
 
 def introduction(session: Session, policy: Policy) -> str:

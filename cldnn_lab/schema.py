@@ -40,11 +40,11 @@ class Settings:
         batch_size: examples a batch.
         window: time steps of truncated back-propagation through time; None for whole sequences.
         seed: of initial weights, dropout and the order of examples.
-        loss: a name from :data:`cldnn_lab.losses.LOSSES`; ``auto`` fits the task and the output activation.
+        loss: a name from :data:`cldnn_lab.losses.LOSSES`; ``auto`` fits the task and what the network ends in.
         threshold: score from which a binary example counts as class 1.
         backend: which library Keras computes with; auto takes JAX for recurrent networks where it is installed.
         precision: float32, mixed_bfloat16, or auto (bfloat16 where the hardware has it and it pays).
-        xla: compile TensorFlow's training loop with XLA; None for recurrent networks alone. JAX always does.
+        xla: compile TensorFlow's training loop with XLA; None for recurrent networks on a processor. JAX always does.
         batches_per_call: batches in one compiled call; None for as many as half a second takes.
         fast_layers: recurrent and dropout layers and updates of many weights in the lab's faster order; None on
             processors alone.
@@ -109,11 +109,6 @@ class Config:
         """The Keras backend, ``auto`` decided."""
         return policy.backend(self.settings.backend, self.model)
 
-    @property
-    def output_activation(self) -> str:
-        """Activation of the model's last layer, by the knob that every model has."""
-        return str(self.model.get("output_activation", "linear"))
-
 
 def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Config:
     """Check a composed config and give it its types.
@@ -148,7 +143,8 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
     optimizer = resolved(config.optimizer, "optimizer")
     schedule = resolved(config.schedule, "schedule") if config.schedule else None
     check_optimizer(optimizer, schedule)
-    check_loss(settings.loss, str(model.get("output_activation", "linear")))
+    # What the network really ends in is seen once it is built; the knob, where there is one, tells earlier.
+    check_loss(settings.loss, model.get("output_activation"))
     taken = {str(k): str(v) for k, v in (choices or {}).items() if not str(k).startswith("hydra/")}
     return Config(settings, data, config.model, optimizer, schedule, looks, taken)
 

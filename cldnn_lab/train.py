@@ -37,7 +37,7 @@ def train(config: Config, run: Run) -> None:
 
     Raises:
         Mistake: for what is wrong with the data or the model, before training starts.
-        Unfinished: if the loss stopped being a number.
+        Unfinished: if the loss or a weight stopped being a number.
         KeyboardInterrupt: if the user stopped it, after what there is was written.
     """
     started = time.perf_counter()
@@ -50,7 +50,7 @@ def train(config: Config, run: Run) -> None:
     # Data first: a file that is missing or broken is told before Keras, which takes seconds, is imported.
     dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers)
     log.info("Data: %s: %s (%s)", dataset.name, dataset.provenance, dataset.sizes)
-    policy = backend.start(config, dataset.train.x.nbytes + dataset.validation.x.nbytes)
+    policy = backend.start(config, dataset.nbytes)
     from cldnn_lab import evaluation, results
     from cldnn_lab.training.callbacks import callbacks
     from cldnn_lab.training.session import prepare
@@ -60,8 +60,8 @@ def train(config: Config, run: Run) -> None:
     log.info("%s", results.introduction(session, policy))
 
     title = f"{config.choices.get('model', 'model')} on {dataset.name}"
-    watchers = diagnostics.watchers(config.looks, dataset, run.folder, title=title)
-    outcome = session.fit([*callbacks(settings, run.folder), *watchers])
+    watchers = diagnostics.watchers(config.looks, dataset, run.folder, title=title, epoch_of=session.plan.epoch_of)
+    outcome = session.fit([*callbacks(settings, run.folder, session.plan), *watchers])
 
     results.write_history(run, outcome, dataset, title=title, x="step" if settings.steps else "epoch")
     results.save_model(run, session.model)
@@ -72,7 +72,7 @@ def train(config: Config, run: Run) -> None:
         prediction = session.predict(dataset.test)
         test["seconds"] = time.perf_counter() - before
         evaluated = evaluation.evaluate(dataset, prediction, dataset.test, threshold=settings.threshold)
-        test |= outcome.last_validation if dataset.validation is dataset.test else session.measure(dataset.test)
+        test |= session.test(outcome)
         results.write_evaluation(run, evaluated, dataset, title=title)
     seconds = time.perf_counter() - started
     metrics = results.collect(config, session, outcome, policy, test, evaluated, seconds)
@@ -85,8 +85,8 @@ def train(config: Config, run: Run) -> None:
         raise KeyboardInterrupt
     if outcome.status == "diverged":
         raise Unfinished(
-            f"the loss stopped being a number in epoch {outcome.diverged_at}, at batch {outcome.steps}: the run is "
-            "marked diverged; try a smaller optimizer.learning_rate or optimizer.clipnorm=1."
+            f"the loss or a weight stopped being a number in epoch {outcome.diverged_at}, at batch {outcome.steps}: "
+            "the run is marked diverged; try a smaller optimizer.learning_rate or optimizer.clipnorm=1."
         )
 
 

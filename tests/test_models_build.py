@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from cldnn_lab.errors import Mistake
 from cldnn_lab.models.build import build, parameters, summary_table
@@ -40,6 +41,13 @@ NATURAL: dict[str, tuple[tuple[int, ...], int, int | None]] = {
     "word_cnn": ((100,), 15, 1000),
     "word_rnn": ((100,), 15, 1000),
 }
+
+
+CONV = {"_target_": "keras.layers.Conv2D", "filters": 4, "kernel_size": 1, "padding": "same"}
+
+
+def own(target: str, **arguments: Any) -> dict[str, Any]:
+    return {"_target_": f"cldnn_lab.models.{target}", **arguments}
 
 
 def make(
@@ -209,6 +217,32 @@ def test_the_last_layer_computes_in_float32_under_mixed_precision() -> None:
             assert model.layers[-1].compute_dtype == "float32"
             assert model.layers[-2].compute_dtype == "bfloat16"
             assert keras.backend.standardize_dtype(model(examples(model)).dtype) == "float32"
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        [own("layers.Residual", layers=[CONV])],
+        [own("layers.Residual", layers=[CONV], activation="linear"), {"_target_": "keras.layers.Dropout", "rate": 0}],
+        [own("layers.Branches", branches=[[CONV], []]), own("layers.Branches", branches=[[CONV | {"filters": 4}]])],
+        [own("layers.Chain", layers=[CONV])],
+        [own("layers.PerRow", layers=2 * [CONV | {"_target_": "keras.layers.Conv1D"}])],
+        [own("blocks.dense_stack", widths=4)],
+        [CONV, own("blocks.dense_stack", widths=0)],
+        [{"_target_": "keras.layers.TimeDistributed", "layer": {"_target_": "keras.layers.Dense", "units": 4}}],
+    ],
+)
+def test_a_network_that_ends_in_a_block_answers_in_float32_under_mixed_precision(end: list[dict[str, Any]]) -> None:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        config = OmegaConf.create({"layers": [CONV, *end]})
+        model = build(config, input_shape=(2, 6, 1), outputs=4, data_name="pictures")
+        assert model.layers[0].compute_dtype == "bfloat16"
+        assert keras.backend.standardize_dtype(model(examples(model)).dtype) == "float32"
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
     finally:
         keras.config.set_dtype_policy(before)
 

@@ -57,6 +57,14 @@ def test_lengths_may_be_counts_or_fractions() -> None:
     )
 
 
+def test_a_schedule_counts_batches_however_many_updates_a_batch_is() -> None:
+    for name, override in (("cosine", "schedule.decay_steps=50"), ("step", "schedule.boundaries=[30,60]")):
+        node = resolved("+optimizer=adam", f"+schedule={name}", override)["schedule"]
+        by_batch, by_update = schedules.make(node, 100), schedules.make(node, 100, updates=4)
+        for batch in (0, 10, 31, 49, 61, 100):
+            assert float(by_update(4 * batch)) == pytest.approx(float(by_batch(batch)), abs=1e-8)
+
+
 def test_a_constant_rate_is_no_schedule() -> None:
     assert schedules.make(resolved("+schedule=constant")["schedule"], 100) is None
 

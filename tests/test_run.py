@@ -12,13 +12,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cldnn_lab import runs
+from cldnn_lab import data, runs
+from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.errors import Mistake
 from cldnn_lab.preflight import checked
 from cldnn_lab.runs import Run
 from cldnn_lab.train import Unfinished, train
 
 SMALL = ("model=cnn_example", "data=random", "data.train_limit=100", "data.test_limit=64", "batch_size=32", "epochs=2")
+PULSES = ("model=pulse_rnn", "data=pulses", "window=50", "batch_size=20", "epochs=1", "data.train_limit=100")
 RADIO = (
     "model=cldnn", "data=radioml", "data.vectors_per_cell=6", "model.filters={conv1:4,conv2:4,conv3:4,conv4:4}",
     "batch_size=32", "epochs=1",
@@ -35,6 +37,17 @@ def trained(composed, tmp_path: Path):
         run = Run(folder)
         train(checked(composed(*overrides), {"model": "small"}), run)
         return run
+
+    return go
+
+
+@pytest.fixture
+def loaded(composed):
+    """The data that a run with these overrides trains on."""
+
+    def go(*overrides: str) -> Dataset:
+        config = checked(composed(*overrides))
+        return data.load(config.data, Path("."), prefers=config.prefers, seed=config.settings.seed)
 
     return go
 
@@ -76,12 +89,9 @@ def test_what_is_handed_in_names_the_file_and_nobodys_folders(trained, tmp_path:
     assert environment["data_source"] == "mine.npz" and environment["data_folder"] == str(tmp_path)
 
 
-def test_the_saved_model_predicts_what_the_metrics_say(trained, composed) -> None:
-    from cldnn_lab import data
-
+def test_the_saved_model_predicts_what_the_metrics_say(trained, loaded) -> None:
     run = trained(*SMALL)
-    config = checked(composed(*SMALL))
-    dataset = data.load(config.data, Path("."), prefers=config.prefers)
+    dataset = loaded(*SMALL)
     predicted = run.model().predict(dataset.test.x, verbose=0).argmax(axis=1)
     assert np.mean(predicted == dataset.test.y) == pytest.approx(run.metrics["test_accuracy"])
     assert run.history["val_accuracy"].iloc[-1] == pytest.approx(run.metrics["test_accuracy"], abs=1e-6)
@@ -133,6 +143,22 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_there_is(trained, 
     assert metrics["status"] == "diverged" and (folder / "model.keras").is_file()
 
 
+def test_a_last_update_that_ruins_the_weights_is_no_completed_run(trained, tmp_path: Path) -> None:
+    ruinous = ("optimizer=sgd", "optimizer.learning_rate=1e30", "optimizer.weight_decay=1e30")
+    with pytest.raises(Unfinished, match="epoch 1, at batch 1"):
+        trained(*SMALL, *ruinous, "steps=1")
+    (folder,) = tmp_path.iterdir()
+    metrics = Run(folder).metrics
+    assert metrics["status"] == "diverged" and metrics["steps"] == 1
+
+
+def test_the_best_epoch_says_by_what(trained) -> None:
+    metrics = trained(*SMALL).metrics
+    assert metrics["best_by"] == "test accuracy" and metrics["best_epoch"] in (1, 2)
+    assert trained(*SMALL, "data.validation=0.2").metrics["best_by"] == "validation accuracy"
+    assert trained(*PULSES, "data.test_limit=40").metrics["best_by"] == "test loss"
+
+
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
@@ -156,6 +182,52 @@ def test_every_loss_trains_with_every_output_activation(trained, loss: str, acti
     assert metrics["status"] == "completed" and math.isfinite(metrics["test_loss"])
     expected = {"softmax": "crossentropy", "sigmoid": "crossentropy", "linear": "crossentropy", "tanh": "mse"}
     assert metrics["loss_function"] == (expected[activation] if loss == "auto" else loss)
+
+
+def own_network(*ends: str) -> tuple[str, ...]:
+    """Overrides for a network of the user's own, written without the knob output_activation."""
+    layers = ", ".join(("{_target_: keras.layers.Flatten}", *ends))
+    return (*SMALL, "~model.output_activation", f"model.layers=[{layers}]")
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        ("{_target_: keras.layers.Dense, units: '${model.outputs}', activation: softmax}",),
+        ("{_target_: keras.layers.Dense, units: '${model.outputs}'}", "{_target_: keras.layers.Softmax}"),
+        ("{_target_: keras.layers.Dense, units: '${model.outputs}'}",),
+    ],
+)
+def test_a_network_without_knobs_is_trained_and_judged_by_what_it_ends_in(trained, ends) -> None:
+    run = trained(*own_network(*ends))
+    loss = run.model().loss
+    assert type(loss).__name__ == "SparseCategoricalCrossentropy"
+    assert loss.from_logits == (ends[-1].count("oft") == 0)
+    assert run.metrics["test_log_loss"] == pytest.approx(run.metrics["val_loss"], rel=1e-3)
+
+
+def test_a_loss_that_contradicts_the_end_of_a_network_is_refused(trained) -> None:
+    with pytest.raises(Mistake, match="binary_crossentropy needs independent outputs"):
+        trained(*own_network("{_target_: keras.layers.Dense, units: 12, activation: softmax}"),
+                "loss=binary_crossentropy")  # fmt: skip
+
+
+def test_an_end_that_cannot_be_read_is_neither_softmax_nor_logits(trained, caplog) -> None:
+    run = trained(
+        *own_network("{_target_: keras.layers.Dense, units: 12}", "{_target_: keras.layers.UnitNormalization}")
+    )
+    assert run.metrics["loss_function"] == "mse"
+    assert "cannot be read from its last layer (UnitNormalization)" in caplog.text
+
+
+def test_linear_outputs_trained_as_sigmoids_are_read_as_sigmoids(trained, loaded) -> None:
+    run = trained(*SMALL, "model.output_activation=linear", "loss=binary_crossentropy", "diagnostics=predictions")
+    from scipy.special import expit
+
+    logits = run.model().predict(loaded(*SMALL).test.x, verbose=0)
+    table = pd.read_csv(run.folder / "predictions.csv")
+    assert table["score_predicted"].to_numpy() == pytest.approx(expit(logits[table["index"]]).max(axis=1), rel=1e-4)
+    assert "test_log_loss" not in run.metrics  # a yes or no for each class is no distribution over them
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "linear"])
@@ -186,6 +258,30 @@ def test_every_optimizer_trains_with_clipping_and_a_schedule(trained, optimizer:
     assert run.metrics["status"] == "completed" and rates.iloc[-1] < rates.iloc[0]
 
 
+@pytest.mark.parametrize("overwrite", ["null", "3"])
+def test_averaged_weights_are_what_is_validated_saved_and_tested(trained, loaded, overwrite: str) -> None:
+    average = ("optimizer.use_ema=true", "optimizer.ema_momentum=0.9", f"optimizer.ema_overwrite_frequency={overwrite}")
+    plain, run = trained(*SMALL, "data.validation=0.2"), trained(*SMALL, "data.validation=0.2", *average)
+    model, dataset = run.model(), loaded(*SMALL, "data.validation=0.2")
+    averages = [v for v in model.optimizer.variables if "average" in v.path]
+    assert len(averages) == len(model.trainable_variables)
+    for weights, kept in zip(model.trainable_variables, averages, strict=True):
+        np.testing.assert_array_equal(weights, kept)
+    apart = [
+        np.abs(ours - theirs).max()
+        for ours, theirs in zip(model.get_weights(), plain.model().get_weights(), strict=True)
+    ]
+    assert max(apart) > 1e-3
+    if overwrite == "null":
+        assert run.metrics["train_loss"] == plain.metrics["train_loss"], "training itself goes on with its own weights"
+    for part in ("test", "validation"):
+        split = getattr(dataset, part)
+        loss, accuracy = model.evaluate(split.x, split.y, verbose=0)
+        prefix = part.removesuffix("idation")
+        assert run.metrics[f"{prefix}_loss"] == pytest.approx(loss, rel=1e-4)
+        assert run.metrics[f"{prefix}_accuracy"] == pytest.approx(accuracy, abs=1e-6)
+
+
 def test_mixed_precision_computes_in_bfloat16_and_answers_in_float32(trained) -> None:
     run = trained(*SMALL, "precision=mixed_bfloat16")
     model = run.model()
@@ -199,14 +295,45 @@ def test_tensorboard_writes_event_files(trained) -> None:
     assert list((trained(*SMALL, "logger=tensorboard").folder / "tensorboard").rglob("events.out.*"))
 
 
+@pytest.mark.parametrize(("overrides", "steps"), [((), [0, 1]), (("steps=10", "validate_every=3"), [3, 6, 9, 10])])
+def test_tensorboard_counts_epochs_or_else_batches(trained, overrides: tuple[str, ...], steps: list[int]) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = trained(*SMALL, "logger=tensorboard", *overrides)
+    events = EventAccumulator(str(run.folder / "tensorboard" / "validation"))
+    events.Reload()
+    assert [event.step for event in events.Tensors("epoch_loss")] == steps
+
+
+def test_active_units_are_counted_by_epoch_however_often_a_row_is_written(trained) -> None:
+    run = trained(*SMALL, "epochs=3", "validate_every=3", "diagnostics={active_units:{images:[0,1]}}")
+    assert list(run.history["epoch"]) == [0.75, 1.5, 2.25, 3]
+    counted = pd.read_csv(run.folder / "active_units.csv")["epoch"].unique().tolist()
+    assert counted == [1.5, 2.25, 3], "the first rows at or after epochs 1, 2 and 3"
+
+
 def test_truncated_back_propagation_keeps_state_between_windows_and_saves_a_whole_sequence_model(trained) -> None:
-    run = trained("model=pulse_rnn", "data=pulses", "window=50", "batch_size=20", "epochs=1", "data.train_limit=100",
-                  "data.test_limit=40")  # fmt: skip
+    run = trained(*PULSES, "data.test_limit=40")
     assert run.model().input_shape == (None, 100, 1)
     # The state goes from one window into the next, so windows give the error that whole sequences give.
     assert run.metrics["val_loss"] == pytest.approx(run.metrics["test_mse"], rel=1e-4)
     assert run.metrics["val_normalised_error"] == pytest.approx(run.metrics["test_normalised_error"], rel=1e-4)
     assert (run.folder / "normalised_error.png").is_file()
+
+
+def test_a_schedule_spans_the_run_where_every_window_is_an_update(trained) -> None:
+    run = trained(*PULSES, "schedule=cosine", "epochs=2")
+    assert int(run.metrics["steps"]) == 10
+    assert list(run.history["learning_rate"]) == pytest.approx([0.0005, 0.0], abs=1e-7)
+
+
+def test_the_loss_and_the_error_of_a_windowed_run_are_of_the_same_examples(trained) -> None:
+    metrics = trained(*PULSES, "data.test_limit=50").metrics
+    assert metrics["test_loss"] == pytest.approx(metrics["test_mse"], rel=1e-5)
+    # Windows take whole batches alone: the validation rows are of 40 of the 50, and say so.
+    assert metrics["validation_examples"] == 40 and metrics["test_examples"] == 50
+    assert metrics["val_loss"] != pytest.approx(metrics["test_loss"], rel=1e-3)
 
 
 def test_a_second_run_in_the_same_directory_leaves_nothing_of_the_first(composed, tmp_path: Path) -> None:

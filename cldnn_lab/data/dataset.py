@@ -93,6 +93,12 @@ class Dataset:
         return self.origin if self.folder is None else f"{self.origin} in {self.folder}"
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of all examples and targets, a set that serves twice counted once."""
+        splits = {id(split): split for split in (self.train, self.validation, self.test)}
+        return sum(split.x.nbytes + split.y.nbytes for split in splits.values())
+
+    @property
     def sizes(self) -> str:
         """How many examples of what shape, for the log: ``60,000 to train, 10,000 to test, each 28x28x1``."""
         held_out = "" if self.validation is self.test else f"{len(self.validation):,} to validate, "

@@ -7,7 +7,7 @@ with ``run(model, dataset, folder, options, title) -> list[Path]``.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,15 +44,23 @@ def take(
 
 
 def watchers(
-    chosen: Mapping[str, Options], dataset: Dataset, folder: Path, *, title: str
+    chosen: Mapping[str, Options],
+    dataset: Dataset,
+    folder: Path,
+    *,
+    title: str,
+    epoch_of: Callable[[int], float] = lambda row: row + 1,
 ) -> list[keras.callbacks.Callback]:
     """Callbacks for those looks that need to be there while the network trains.
 
     They write their own files when training ends; leave their names out of :func:`take` then.
+
+    Args:
+        epoch_of: how many epochs are over when row number n (from 0) of the history is; n + 1 where each row is one.
     """
     options = chosen.get("active_units")
     if not isinstance(options, ActiveUnits):
         return []
     from cldnn_lab.diagnostics import active_units
 
-    return [active_units.watcher(dataset, folder, options, title)]
+    return [active_units.watcher(dataset, folder, options, title, epoch_of)]

@@ -6,7 +6,8 @@ silences gives the next layer nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -40,26 +41,36 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: ActiveUnits
     return _write(rows, dataset, folder, "active_units_trained", said)
 
 
-def watcher(dataset: Dataset, folder: Path, options: ActiveUnits, title: str) -> keras.callbacks.Callback:
+def watcher(
+    dataset: Dataset, folder: Path, options: ActiveUnits, title: str, epoch_of: Callable[[int], float]
+) -> keras.callbacks.Callback:
     """A callback that counts while the network trains and leaves ``active_units.csv`` and ``.png``."""
     images = _images(dataset, options)
     said = f"{title}: active ReLU units on {len(images)} fixed {options.split} examples"
-    return Watcher(images, dataset, folder, options.epochs, said)
+    return Watcher(images, dataset, folder, options.epochs, said, epoch_of)
 
 
 class Watcher(keras.callbacks.Callback):
-    """Counts active units after chosen epochs.
+    """Counts active units at the first row of the history at or after each chosen epoch.
 
     Counting draws from no random state that training uses and leaves every variable as it was, so that a
     watched run ends like an unwatched one.
     """
 
-    def __init__(self, images: np.ndarray, dataset: Dataset, folder: Path, epochs: Sequence[int], title: str) -> None:
+    def __init__(
+        self,
+        images: np.ndarray,
+        dataset: Dataset,
+        folder: Path,
+        epochs: Sequence[int],
+        title: str,
+        epoch_of: Callable[[int], float],
+    ) -> None:
         super().__init__()
         self.images, self.dataset, self.folder, self.title = images, dataset, folder, title
-        self.epochs = set(epochs)
+        self.epochs, self.epoch_of = set(epochs), epoch_of
         self.rows: list[tuple[Any, ...]] = []
-        self.epoch = 0
+        self.epoch = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Refuse a network that cannot be counted before anything is trained."""
@@ -71,20 +82,22 @@ class Watcher(keras.callbacks.Callback):
         _relu_outputs(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Count if this epoch (from 0, as Keras counts) is a chosen one."""
-        self.epoch = epoch + 1
-        if self.epoch in self.epochs or (not self.epochs and _is_round(self.epoch)):
+        """Count if a chosen epoch has ended since the row before; ``epoch`` is the row's number, from 0."""
+        before, self.epoch = self.epoch, self.epoch_of(epoch)
+        ended = range(math.floor(before) + 1, math.floor(self.epoch) + 1)
+        if any(number in self.epochs if self.epochs else _is_round(number) for number in ended):
             self._count()
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Count once more if the last epoch was not a chosen one, and write the files."""
+        """Count once more if the last row was not a chosen one, and write the files."""
         if self.epoch and (not self.rows or self.rows[-1][0] != self.epoch):
             self._count()
         if self.rows:
             _write(self.rows, self.dataset, self.folder, "active_units", self.title)
 
     def _count(self) -> None:
-        self.rows += [(self.epoch, *row) for row in count(self.model, self.images)]
+        epoch = int(self.epoch) if self.epoch == int(self.epoch) else self.epoch
+        self.rows += [(epoch, *row) for row in count(self.model, self.images)]
 
 
 def count(model: keras.Model, images: np.ndarray) -> list[tuple[str, int, float, float]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cldnn_lab import figures
+from cldnn_lab import figures, losses
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import FeatureMaps
@@ -44,9 +44,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: FeatureMaps
             if len(maps) > options.limit:
                 count = f"first {options.limit} of {count}"
             shown.append(figures.Layer(f"{layer.name} ({type(layer).__name__})", maps[: options.limit], count))
-        said = forward.verdict(
-            dataset, images.y[position], forward.scores(model, dataset, values[-1])[0], options.threshold
-        )
+        said = forward.verdict(dataset, images.y[position], losses.scores(model.loss, values[-1])[0], options.threshold)
         paths.append(
             figures.stack(
                 shown,

@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from cldnn_lab import losses
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.splits import evenly
 from cldnn_lab.errors import Mistake, nearest
@@ -118,11 +117,6 @@ def part(model: keras.Model, outputs: Sequence[Any]) -> keras.Model:
 def as_array(value: Any) -> np.ndarray:
     """A tensor or variable as a float32 array."""
     return np.asarray(keras.ops.convert_to_numpy(value)).astype(np.float32)
-
-
-def scores(model: keras.Model, dataset: Dataset, outputs: np.ndarray) -> np.ndarray:
-    """The outputs (examples, outputs) as the run's own metrics read them: probabilities where they are logits."""
-    return losses.probabilities(outputs, dataset.task) if getattr(model.loss, "from_logits", False) else outputs
 
 
 def label(dataset: Dataset, index: int) -> str:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from cldnn_lab import figures
+from cldnn_lab import figures, losses
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import HiddenTraces
@@ -42,7 +42,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: HiddenTrace
         sequence = forward.as_sequence(dataset, examples.x[position])
         target = prediction = None
         said = forward.verdict(
-            dataset, examples.y[position], forward.scores(model, dataset, values[-1])[0], options.threshold
+            dataset, examples.y[position], losses.scores(model.loss, values[-1])[0], options.threshold
         )
         if dataset.task == "regression":
             target = examples.y[position].reshape(len(examples.y[position]), -1)

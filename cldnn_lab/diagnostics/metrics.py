@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cldnn_lab import figures
+from cldnn_lab import figures, losses
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import Metrics
@@ -25,7 +25,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Metrics, ti
     """
     split = forward.split_of(dataset, options.split)
     outputs = np.concatenate([values[0] for values in forward.batches(model, model.outputs, split.x)])
-    evaluation = evaluate(dataset, forward.scores(model, dataset, outputs), split, threshold=options.threshold)
+    evaluation = evaluate(dataset, losses.scores(model.loss, outputs), split, threshold=options.threshold)
     files = [folder / f"metrics_{options.split}.json"]
     Run(folder).write_json(files[0].name, evaluation.metrics)
     if evaluation.confusion is not None:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from cldnn_lab import figures
+from cldnn_lab import figures, losses
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import Predictions
@@ -32,7 +32,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Predictions
     index = options.images or forward.some(split, options.examples).tolist()
     part = forward.chosen(split, index, "diagnostics.predictions.images")
     outputs = np.concatenate([values[0] for values in forward.batches(model, model.outputs, part.x)])
-    outputs = forward.scores(model, dataset, outputs)
+    outputs = losses.scores(model.loss, outputs)
     table = _ranking(dataset, part.y, outputs, index, options.threshold)
     files = [folder / "predictions.csv"]
     # The row of each ranked example in ``part`` is needed for the picture only.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from cldnn_lab import targets
 from cldnn_lab.errors import Mistake
 from cldnn_lab.models import layers as _layers  # noqa: F401  (registers the project's layers)
 from cldnn_lab.models import spec
+from cldnn_lab.models.ending import output_activation
 
 _RANKS = {3: "image", 2: "sequence", 1: "vector"}
 _READS = {
@@ -48,8 +50,9 @@ def build(
             without it.
 
     Returns:
-        A ``keras.Sequential``, built. Its last layer computes in float32 whatever the precision policy. The
-        weights depend only on ``keras.utils.set_random_seed``.
+        A ``keras.Sequential``, built. Its last entry, a layer or a block with all that is in it, computes in
+        float32 whatever the precision policy, unless it says another ``dtype``. The weights depend only on
+        ``keras.utils.set_random_seed``.
 
     Raises:
         Mistake: where the model cannot take the data, with the shapes and the config key.
@@ -165,15 +168,34 @@ def _check_input(
 
 def _layers_of(nodes: Sequence[Mapping[str, Any]]) -> list[tuple[int, keras.layers.Layer]]:
     """Every layer with the index of its entry; dropout at rate 0 is left out."""
+    present = [index for index, node in enumerate(nodes) if not _is_nothing(node)]
+    last = max(present, default=None)
     stack: list[tuple[int, keras.layers.Layer]] = []
-    for index, node in enumerate(nodes):
-        if node["_target_"].endswith("Dropout") and node.get("rate") == 0:
-            continue
+    for index in present:
+        node = nodes[index]
         # Softmax and losses lose too much in 16 bits; Keras advises float32 for what leaves a model.
-        last = index == len(nodes) - 1 and ".blocks." not in node["_target_"] and "dtype" not in node
-        made = targets.instantiate(node, f"model.layers[{index}]", **({"dtype": "float32"} if last else {}))
+        with _float32() if index == last else nullcontext():
+            made = targets.instantiate(node, f"model.layers[{index}]")
         stack.extend((index, layer) for layer in (made if isinstance(made, list) else [made]))
     return stack
+
+
+def _is_nothing(node: Mapping[str, Any]) -> bool:
+    """Whether an entry makes no layer: dropout at rate 0, no dense layers."""
+    if node["_target_"].endswith("Dropout"):
+        return node.get("rate") == 0
+    return node["_target_"].endswith(".dense_stack") and not node.get("widths")
+
+
+@contextmanager
+def _float32() -> Iterator[None]:
+    """A context in which layers are made to compute in float32, also those inside another."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _explain(
@@ -214,7 +236,7 @@ def _check_output(network: keras.Model, config: Mapping[str, Any], outputs: int,
             f"The model ends in {width} outputs but {data_name} needs {outputs}: "
             "write units: ${model.outputs} in its last layer."
         )
-    if outputs == 1 and config["layers"][-1].get("activation") == "softmax":
+    if outputs == 1 and output_activation(network) == "softmax":
         key = "model.output_activation" if "output_activation" in config else "the last layer's activation"
         raise Mistake(f"{key}=softmax over a single output is always 1: set sigmoid for the binary task {data_name}.")
 

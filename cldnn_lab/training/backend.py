@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cldnn_lab.errors import Mistake
+from cldnn_lab.training import device
 from cldnn_lab.training.policy import Policy, choose
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def start(config: Config, data_bytes: int = 0) -> Policy:
 
     Args:
         config: of the run; its backend is the one that :func:`bind` was told.
-        data_bytes: size of what it trains and validates on.
+        data_bytes: size of what it trains, validates and tests on.
 
     Returns:
         How the run will be computed.
@@ -116,10 +117,12 @@ def start(config: Config, data_bytes: int = 0) -> Policy:
         from cldnn_lab.training.engine_tensorflow import forget_graphs
 
         forget_graphs()
-    memory = _memory()
+    memory = device.memory()
     # Half of it is left to the network.
     fits = memory is None or data_bytes <= memory / 2
-    chosen = choose(config.settings, config.backend, config.model, device(), fits=fits)
+    chosen = choose(
+        config.settings, config.backend, config.model, device.words(), fits=fits, bfloat16=device.bfloat16()
+    )
     keras.config.set_dtype_policy(chosen.precision)
     with quiet():  # seeding imports TensorFlow, whatever the backend
         keras.utils.set_random_seed(config.settings.seed)
@@ -143,40 +146,3 @@ def run_apart(folder: Path) -> int:
     if status == 130:
         raise KeyboardInterrupt
     return status
-
-
-def _memory() -> int | None:
-    """Bytes of the accelerator; None for a processor, which computes where the data lies, and for TensorFlow, which
-    does not say."""
-    import keras
-
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return (jax.devices()[0].memory_stats() or {}).get("bytes_limit")  # a processor keeps no statistics
-    if keras.backend.backend() == "torch":
-        import torch
-
-        return torch.cuda.mem_get_info()[1] if torch.cuda.is_available() else None
-    return None
-
-
-def device() -> str:
-    """What computes, in words: ``CPU, 2 threads`` or the accelerators' names."""
-    import keras
-
-    backend = keras.backend.backend()
-    if backend == "jax":
-        import jax
-
-        found = [d.device_kind for d in jax.devices() if d.platform != "cpu"]
-    elif backend == "torch":
-        import torch
-
-        found = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    else:
-        found = [name for name in keras.distribution.list_devices() if "cpu" not in name.lower()]
-    if found:
-        return ", ".join(found)
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"CPU, {threads} thread{'' if threads == 1 else 's'}"

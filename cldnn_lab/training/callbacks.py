@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from cldnn_lab.errors import Mistake
 from cldnn_lab.schema import Settings
+from cldnn_lab.training.fit import Plan
 
 
-def callbacks(settings: Settings, folder: Path) -> list[keras.callbacks.Callback]:
+def callbacks(settings: Settings, folder: Path, plan: Plan) -> list[keras.callbacks.Callback]:
     """Those of ``settings``, writing into ``folder``.
+
+    Args:
+        plan: of the run, which says where each row of the history ends.
 
     Raises:
         Mistake: if a package that one of them needs is not installed.
@@ -22,4 +27,15 @@ def callbacks(settings: Settings, folder: Path) -> list[keras.callbacks.Callback
         import tensorboard  # noqa: F401
     except ModuleNotFoundError as error:
         raise Mistake("logger: tensorboard is not installed (pip install 'cldnn-lab[tensorboard]').") from error
-    return [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]
+    return [_TensorBoard(str(folder / "tensorboard"), plan)]
+
+
+class _TensorBoard(keras.callbacks.TensorBoard):
+    """Counts epochs from 0 along its axis, as Keras does; where rows are not epochs, the batches trained."""
+
+    def __init__(self, folder: str, plan: Plan) -> None:
+        super().__init__(folder)
+        self.plan = plan
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        super().on_epoch_end(epoch if self.plan.by_epoch else self.plan.step_of(epoch), logs)

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import keras
 import numpy as np
 
 
@@ -67,6 +70,29 @@ class Engine(ABC):
             if getattr(layer, "stateful", False):
                 layer.reset_state()
 
+    def average(self) -> None:
+        """Put the optimizer's moving average of the weights in their place, where it keeps one (``use_ema``)."""
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """A context in which :meth:`average` holds; after it training goes on from the weights as they were."""
+        if not self.model.optimizer.use_ema:
+            yield
+            return
+        variables = self.model.trainable_variables
+        own = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        self.average()
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, own, strict=True):
+                variable.assign(value)
+
+    def is_finite(self) -> bool:
+        """Whether every weight is a finite number."""
+        return all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in self.model.weights)
+
     def logs(self) -> dict[str, float]:
         """The running means of the loss and the metrics since :meth:`reset_metrics`."""
         return {name: float(value) for name, value in self.model.get_metrics_result().items()}
@@ -115,8 +141,6 @@ class Engine(ABC):
 
 def make_engine(model: Any, **options: Any) -> Engine:
     """The engine of the backend that Keras runs on; the options are those of :class:`Engine`."""
-    import keras
-
     kinds = {"tensorflow": "TensorFlowEngine", "jax": "JaxEngine", "torch": "TorchEngine"}
     backend = keras.backend.backend()
     module = importlib.import_module(f"cldnn_lab.training.engine_{backend}")

@@ -35,12 +35,13 @@ class Outcome:
 
     Attributes:
         status: ``completed``, ``diverged`` or ``interrupted``.
-        rows: the history, a mapping a row: epoch, step, loss, val_loss, seconds, learning_rate, metrics.
+        rows: the history, a mapping a row: epoch, step, loss, val_loss, seconds, learning_rate, metrics. With
+            ``use_ema`` the validation figures (``val_*``) are of the averaged weights, which are those that are kept.
         steps: batches trained.
         train_seconds: wall-clock seconds spent in training batches, first compilation included.
         steady_seconds, steady_examples: the same without the first call of each shape, which compiles.
         first_step_seconds: from the start of :func:`fit` to the end of the first call, nearly all compilation.
-        diverged_at: epoch (from 1) in which the loss stopped being a number, else None.
+        diverged_at: epoch (from 1) in which the loss or a weight stopped being a finite number, else None.
     """
 
     status: str = "completed"
@@ -62,6 +63,19 @@ class Outcome:
         """Loss and metrics on the validation set after the last row; empty if none was completed."""
         last = self.rows[-1] if self.rows else {}
         return {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
+
+    @property
+    def best(self) -> dict[str, float] | None:
+        """The first row with the highest validation accuracy, or the lowest validation loss where no accuracy is
+        measured; None where no row has a finite one."""
+        measure, sign = ("val_accuracy", -1) if self.judged_by == "accuracy" else ("val_loss", 1)
+        rows = [row for row in self.rows if math.isfinite(row[measure])]
+        return min(rows, key=lambda row: sign * row[measure], default=None)
+
+    @property
+    def judged_by(self) -> str:
+        """What tells the best row: ``accuracy`` or ``loss``."""
+        return "accuracy" if self.rows and "val_accuracy" in self.rows[0] else "loss"
 
     @property
     def samples_per_second(self) -> float | None:
@@ -125,9 +139,26 @@ class Plan:
         batches = in_batches(np.arange(examples, dtype=np.int32), self.batch_size)
         return batches[:1] if self.drop_last else batches
 
+    def tested(self, examples: int) -> int:
+        """How many of so many examples :meth:`test_batches` covers."""
+        return sum(batches.size for batches in self.test_batches(examples))
+
     def row_end(self, step: int) -> int:
         """The step at which the row that ``step`` falls into is complete."""
-        return min((step // self.row_every + 1) * self.row_every, self.total)
+        return self.step_of(step // self.row_every)
+
+    def step_of(self, row: int) -> int:
+        """The step at which row number ``row`` (from 0) of the history is complete."""
+        return min((row + 1) * self.row_every, self.total)
+
+    def epoch_of(self, row: int) -> float:
+        """The same in epochs, from 0 where training begins."""
+        return self.step_of(row) / self.per_epoch
+
+    @property
+    def by_epoch(self) -> bool:
+        """Whether every row of the history ends with an epoch, one each."""
+        return self.row_every == self.per_epoch and self.total % self.per_epoch == 0
 
 
 def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
@@ -146,16 +177,17 @@ def fit(
     progress: Progress,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Outcome:
-    """Train until the plan is done, the loss stops being a number, or the user presses Ctrl-C.
+    """Train until the plan is done, the loss or a weight stops being a number, or the user presses Ctrl-C.
 
     Args:
         engine: around a compiled model.
         train, validation: examples and targets as the loss wants them.
         progress: told of every call and every row.
-        callbacks: Keras callbacks; they are called where training begins and ends and for each row.
+        callbacks: Keras callbacks; they are called where training begins and ends and for each row, with the row's
+            number for an epoch.
 
     Returns:
-        The outcome; the model is left as the last finished batch left it.
+        The outcome; the model is left as the last finished batch left it, with ``use_ema`` as the average of all.
     """
     outcome, began = Outcome(), time.perf_counter()
     hooks = keras.callbacks.CallbackList(list(callbacks), model=engine.model)
@@ -167,20 +199,23 @@ def fit(
             hooks.on_epoch_begin(number)
             started = time.perf_counter()
             logs = walk.train(steps)
-            if outcome.status == "completed":
-                logs |= {f"val_{name}": value for name, value in walk.validate().items()}
             if outcome.status != "completed":
                 break
-            row = {
-                "epoch": outcome.steps / plan.per_epoch,
-                "step": outcome.steps,
-                **logs,
-                "seconds": time.perf_counter() - started,
-                "learning_rate": float(keras.ops.convert_to_numpy(engine.model.optimizer.learning_rate)),
-            }
-            outcome.rows.append(row)
-            progress.row(row)
-            hooks.on_epoch_end(number, logs)
+            with engine.averaged():
+                logs |= {f"val_{name}": value for name, value in walk.validate().items()}
+                if outcome.status != "completed":
+                    break
+                row = {
+                    "epoch": outcome.steps / plan.per_epoch,
+                    "step": outcome.steps,
+                    **logs,
+                    "seconds": time.perf_counter() - started,
+                    "learning_rate": float(keras.ops.convert_to_numpy(engine.model.optimizer.learning_rate)),
+                }
+                outcome.rows.append(row)
+                progress.row(row)
+                hooks.on_epoch_end(number, logs)
+        engine.average()
         hooks.on_train_end()
     return outcome
 
@@ -238,6 +273,10 @@ class _Walk:
             if self.stop.made:
                 self.outcome.status = "interrupted"
                 break
+        else:
+            # The loss of a batch is from before its update: what the last one did shows in the weights alone.
+            if not self.engine.is_finite():
+                self.outcome.status, self.outcome.diverged_at = "diverged", self.epoch + 1
         return logs
 
     def validate(self) -> dict[str, float]:

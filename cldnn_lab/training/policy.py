@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from omegaconf import DictConfig, OmegaConf
@@ -70,24 +69,28 @@ class Policy:
         return f"{self.backend} on {self.device}, {self.precision}, {how}, {data}, {layers}"
 
 
-def choose(wanted: Wanted, backend: str, model: Mapping[str, Any], device: str, *, fits: bool = True) -> Policy:
+def choose(
+    wanted: Wanted, backend: str, model: Mapping[str, Any], device: str, *, fits: bool = True, bfloat16: bool = False
+) -> Policy:
     """The policy for a network.
 
     Args:
         wanted: what the config chooses itself.
         backend: as :func:`backend` decided.
         model: the model's config.
-        device: as :func:`cldnn_lab.training.backend.device` describes it.
+        device: as :func:`cldnn_lab.training.device.words` describes it.
         fits: whether the data fits on the device beside the network.
+        bfloat16: whether the device multiplies it natively.
     """
     resident = _given(wanted.data_on_device, fits)
-    # A GPU has recurrent kernels and random numbers of its own, which Keras uses.
-    fast = device.startswith("CPU") and backend != "torch"
+    processor = device.startswith("CPU")
+    # A GPU has recurrent kernels and random numbers of its own, which Keras uses; XLA cannot compile those kernels.
+    fast, xla = processor and backend != "torch", processor and recurrent_only(model)
     return Policy(
         backend,
         device,
-        precision(wanted.precision, model, device),
-        backend == "jax" or (backend == "tensorflow" and _given(wanted.xla, recurrent_only(model))),
+        precision(wanted.precision, model, bfloat16),
+        backend == "jax" or (backend == "tensorflow" and _given(wanted.xla, xla)),
         wanted.batches_per_call or (None if resident else _BATCHES_SENT),
         backend != "torch" and _given(wanted.fast_layers, fast),
         resident,
@@ -117,31 +120,21 @@ def recurrent_only(model: Mapping[str, Any]) -> bool:
     return any(name.startswith(_RECURRENT) for name in names) and not any("Conv" in name for name in names)
 
 
-def precision(wanted: str, model: Mapping[str, Any], device: str) -> str:
+def precision(wanted: str, model: Mapping[str, Any], bfloat16: bool) -> str:
     """The Keras dtype policy for a run.
 
     Args:
         wanted: ``float32``, ``mixed_bfloat16`` or ``auto``: bfloat16 where the hardware multiplies it
             natively and convolutions do the work.
         model: the model's config.
-        device: as :func:`cldnn_lab.training.backend.device` describes it.
+        bfloat16: whether the hardware does.
     """
     if wanted != "auto":
         return wanted
     convolutions = any("Conv" in name for name in _layer_names(model))
-    return "mixed_bfloat16" if convolutions and _bfloat16(device) else "float32"
+    return "mixed_bfloat16" if convolutions and bfloat16 else "float32"
 
 
 def _layer_names(model: Mapping[str, Any]) -> list[str]:
     plain = OmegaConf.to_container(model, resolve=True) if isinstance(model, DictConfig) else model
     return [str(node["_target_"]).rsplit(".", 1)[-1] for _, node in walk(plain, "model") if "_target_" in node]
-
-
-def _bfloat16(device: str) -> bool:
-    if not device.startswith("CPU"):
-        return True
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return "amx_bf16" in flags or "avx512_bf16" in flags

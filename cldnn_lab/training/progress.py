@@ -24,7 +24,6 @@ class EpochProgress:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.by_epoch = plan.row_every == plan.per_epoch and plan.total % plan.per_epoch == 0
         self.step, self.last_line = 0, -_SECONDS_BETWEEN_LINES
         self.bar: tqdm | None = None
 
@@ -65,7 +64,7 @@ class EpochProgress:
             self.bar = None
 
     def _place(self, step: int) -> str:
-        if not self.by_epoch:
+        if not self.plan.by_epoch:
             return f"step {step:>{len(str(self.plan.total))}}/{self.plan.total}"
         epochs = self.plan.total // self.plan.per_epoch
         return f"epoch {-(-step // self.plan.per_epoch):>{len(str(epochs))}}/{epochs}"

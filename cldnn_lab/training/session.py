@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from cldnn_lab import losses
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.errors import Mistake
 from cldnn_lab.models.build import build
+from cldnn_lab.models.ending import output_activation
 from cldnn_lab.schema import Config
 from cldnn_lab.targets import instantiate
 from cldnn_lab.training import schedules
@@ -20,6 +22,8 @@ from cldnn_lab.training.engine import Engine, make_engine
 from cldnn_lab.training.fit import Outcome, Plan, fit
 from cldnn_lab.training.policy import Policy
 from cldnn_lab.training.progress import EpochProgress
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,6 @@ class Session:
             through time one of the same weights that reads windows and keeps its state between them.
         plan: how much is trained, in what portions.
         loss: name of the loss minimised.
-        logits: whether the network's outputs are logits, which the loss takes for unnormalised log-probabilities.
         dataset: the data.
     """
 
@@ -40,7 +43,6 @@ class Session:
     engine: Engine
     plan: Plan
     loss: str
-    logits: bool
     dataset: Dataset
 
     def fit(self, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Outcome:
@@ -56,7 +58,7 @@ class Session:
         )
         progress.close()
         if self.dataset.task == "regression" and self.loss == "mse":
-            _add_normalised_error(outcome, self.dataset)
+            _add_normalised_error(outcome, self.dataset, self.plan.tested(len(self.dataset.validation)))
         if self.engine.model is not self.model:
             trained = self.engine.model.trainable_variables
             for ours, theirs in zip(self.model.trainable_variables, trained, strict=True):
@@ -67,10 +69,20 @@ class Session:
         """The network's outputs for a split, (examples, outputs) or shaped like a regression's target; logits as the
         probabilities that they stand for."""
         outputs = self.model.predict(split.x, batch_size=self.plan.batch_size, verbose=0)
-        return losses.probabilities(outputs, self.dataset.task) if self.logits else np.asarray(outputs)
+        return losses.scores(self.engine.model.loss, np.asarray(outputs))
+
+    def test(self, outcome: Outcome) -> dict[str, float]:
+        """The loss and the metrics that were watched in training, on the test set: those of the last row of the
+        history where they are of just that."""
+        dataset = self.dataset
+        reusable = dataset.validation is dataset.test and self.plan.tested(len(dataset.test)) == len(dataset.test)
+        return outcome.last_validation if reusable else self.measure(dataset.test)
 
     def measure(self, split: Split) -> dict[str, float]:
         """The loss and the metrics that were watched in training, on a split."""
+        if self.engine.model is not self.model:
+            # The network for windows reads whole batches alone; this one reads every example.
+            return {"loss": float(self.engine.model.loss(self._arrays(split)[1], self.predict(split)))}
         x, y = [self.engine.keep(array) for array in self._arrays(split)]
         self.engine.reset_metrics()
         for batches in self.plan.test_batches(len(split)):
@@ -90,8 +102,15 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
         Mistake: if model, loss, window or schedule do not fit the data.
     """
     settings = config.settings
-    loss = losses.choose(settings.loss, config.output_activation, dataset.task)
     model = trained = _network(config, dataset, dataset.input_shape)
+    ending = output_activation(model)
+    if ending is None:
+        log.warning(
+            "What the network ends in cannot be read from its last layer (%s): its outputs are taken as they are, for "
+            "neither a softmax nor logits.",
+            type(model.layers[-1]).__name__,
+        )
+    loss = losses.choose(settings.loss, ending, dataset.task)
     if dataset.task == "regression" and model.output_shape[1:] != dataset.train.y.shape[1:]:
         raise Mistake(
             f"The model ends in outputs of shape {model.output_shape[1:]} for an example, but the targets of "
@@ -112,9 +131,9 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
         drop_last=settings.window is not None,
         batches_per_call=policy.batches_per_call,
     )
-    schedule = schedules.make(config.schedule, plan.total) if config.schedule else None
-    logits = losses.are_logits(loss, config.output_activation)
-    objective, accuracy = losses.make(loss, config.output_activation, dataset.task, settings.threshold)
+    updates = dataset.input_shape[0] // settings.window if settings.window else 1
+    schedule = schedules.make(config.schedule, plan.total, updates) if config.schedule else None
+    objective, accuracy = losses.make(loss, ending, dataset.task, settings.threshold)
     trained.compile(
         optimizer=instantiate(
             config.optimizer, "optimizer", **({} if schedule is None else {"learning_rate": schedule})
@@ -122,20 +141,15 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
         loss=objective,
         metrics=[accuracy] if accuracy is not None else [],
     )
-    return Session(
-        model,
-        make_engine(
-            trained,
-            window=settings.window,
-            xla=policy.xla,
-            fast_layers=policy.fast_layers,
-            data_on_device=policy.data_on_device,
-        ),
-        plan,
-        loss,
-        logits,
-        dataset,
+    engine = make_engine(
+        trained,
+        window=settings.window,
+        xla=policy.xla,
+        fast_layers=policy.fast_layers,
+        data_on_device=policy.data_on_device,
     )
+    _check_xla(trained, policy)
+    return Session(model, engine, plan, loss, dataset)
 
 
 def _network(config: Config, dataset: Dataset, shape: tuple[int, ...], **stateful: Any) -> keras.Model:
@@ -149,13 +163,30 @@ def _network(config: Config, dataset: Dataset, shape: tuple[int, ...], **statefu
     )
 
 
-def _add_normalised_error(outcome: Outcome, dataset: Dataset) -> None:
+def _add_normalised_error(outcome: Outcome, dataset: Dataset, validated: int) -> None:
     """Give each row the mean squared error over the variance of the target, as report 001 prints it: 1 is a guess
-    at the mean."""
-    train, validation = float(np.var(dataset.train.y)), float(np.var(dataset.validation.y))
+    at the mean.
+
+    Args:
+        validated: how many of the validation examples, in order, the rows are of.
+    """
+    train, validation = float(np.var(dataset.train.y)), float(np.var(dataset.validation.y[:validated]))
     for row in outcome.rows:
         row["normalised_error"] = row["loss"] / train
         row["val_normalised_error"] = row["val_loss"] / validation
+
+
+def _check_xla(model: keras.Model, policy: Policy) -> None:
+    """XLA cannot compile the cuDNN kernels that Keras gives recurrent layers on a GPU of TensorFlow's; layers in the
+    lab's order call none."""
+    if policy.backend != "tensorflow" or not policy.xla or policy.device.startswith("CPU"):
+        return
+    for layer in model._flatten_layers():
+        if not layer.supports_jit and "inner_loop" not in vars(layer):
+            raise Mistake(
+                f"xla: Keras computes {type(layer).__name__} {layer.name} on a GPU with cuDNN, which XLA cannot "
+                "compile; leave xla=null, or set fast_layers=true for layers that it can."
+            )
 
 
 def _check_window(window: int, batch_size: int, dataset: Dataset) -> None:
