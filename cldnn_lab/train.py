@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from cldnn_lab import explain
+from cldnn_lab.arguments import overrides_first
 from cldnn_lab.configs import CONFIGS
 from cldnn_lab.errors import Mistake
 from cldnn_lab.preflight import checked
@@ -128,6 +129,7 @@ def main() -> None:
     # Hydra then hands its exceptions on instead of printing them in its own words.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _failures.clear()
+    sys.argv[1:] = overrides_first(sys.argv[1:])
     try:
         job()
     except KeyboardInterrupt:

@@ -99,6 +99,10 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (["+nonsense=1"], "nonsense: unknown key"),
         (["--config-dir", "nowhere"], "nowhere"),
         (["-m", "seed=1,2,-5"], "in the run with seed=-5"),
+        (["-m", "--cfg", "job"], "Only one of"),
+        (["--resolve", "epochs=2"], "--cfg"),
+        (["-m", "hydra.sweeper._target_=nowhere.Sweeper"], "nowhere.Sweeper"),
+        (["-m", "hydra/sweeper=nowhere"], "hydra/sweeper/nowhere"),
         (["hydra.run.dir=/proc/nowhere"], "hydra.run.dir"),
     ],
 )
@@ -141,6 +145,32 @@ def test_cfg_job_prints_the_composed_config(tmp_path: Path) -> None:
     done = run("--cfg", "job", "epochs=7", cwd=tmp_path)
     assert done.returncode == 0 and "epochs: 7" in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prints"),
+    [
+        (["model=cnn", "--cfg", "job", "epochs=7"], "epochs: 7"),
+        (["epochs=7", "--config-dir", "mine", "model=tiny", "--cfg=job", "seed=3"], "width: 5"),
+        (["--config-dir", "mine", "epochs=7", "-c", "job", "model=tiny"], "width: 5"),
+        (["epochs=7", "--config-name", "train", "seed=3", "--cfg", "job", "model=cnn"], "epochs: 7"),
+        (["model=cnn", "--info", "epochs=7"], "Config"),
+        (["--info", "defaults", "model=cnn"], "Defaults List"),
+        (["model=cnn", "--package", "optimizer", "--cfg", "job", "optimizer=sgd"], "keras.optimizers.SGD"),
+    ],
+)
+def test_flags_may_stand_anywhere_among_the_overrides(tmp_path: Path, arguments: list[str], prints: str) -> None:
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "tiny.yaml").write_text(
+        "input: any\nwidth: 5\nlayers: [{_target_: keras.layers.Flatten}]\n"
+    )
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 0 and prints in done.stdout, done.stderr
+
+
+def test_a_sweep_s_flag_may_stand_among_the_overrides(cli, tmp_path: Path) -> None:
+    status, err = cli(*SMALL[:2], "-m", *SMALL[2:], "seed=1,-2")
+    assert status == 2 and "in the run with" in err and "seed=-2" in err
 
 
 def test_a_model_of_ones_own_trains_from_any_folder(tmp_path: Path) -> None:
