@@ -20,7 +20,7 @@ from cldnn_lab.errors import nearest
 
 _NO_GROUP = "Config group override must be"
 # What Hydra raises as Python's own errors, and says well itself.
-_HYDRAS_OWN = ("Only one of --run", "The --resolve flag", "Invalid plugin")
+_HYDRAS_OWN = ("Only one of --run", "The --resolve flag", "Invalid plugin", "Unknown plugin class")
 
 
 def is_known(error: Exception) -> bool:

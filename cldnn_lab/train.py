@@ -101,11 +101,16 @@ def job(config: DictConfig) -> None:
     from cldnn_lab.training import backend
 
     taken = HydraConfig.get()
-    folder, checked_config = Path(taken.runtime.output_dir), checked(config, taken.runtime.choices)
-    if backend.suits(checked_config.backend, checked_config.settings.threads):
-        status = attempt(checked_config, Run(folder))
+    folder = Path(taken.runtime.output_dir)
+    try:
+        checked_config = checked(config, taken.runtime.choices)
+    except Mistake as mistake:  # of a sweeper that did not say beforehand what it would run
+        status = _say(f"in the run with {' '.join(taken.overrides.task)}: {mistake}", 2)
     else:
-        status = backend.run_apart(folder)
+        if backend.suits(checked_config.backend, checked_config.settings.threads):
+            status = attempt(checked_config, Run(folder))
+        else:
+            status = backend.run_apart(folder)
     if status:
         _failures.append(status)
 
