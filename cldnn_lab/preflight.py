@@ -14,6 +14,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cldnn_lab.errors import Mistake
+from cldnn_lab.runs import Run
 from cldnn_lab.schema import Config, parse
 from cldnn_lab.training.backend import check_threads
 
@@ -44,7 +45,7 @@ class Preflight(Callback):
         """Check the config and take the run directory."""
         try:
             checked(config)
-            _take(config, "hydra.run.dir")
+            Run(Path(_take(config, "hydra.run.dir"))).check()
         except Mistake as mistake:
             refuse(mistake)
 

@@ -47,7 +47,7 @@ def train(config: Config, run: Run) -> None:
     from cldnn_lab.training import backend
 
     backend.bind(config.backend, settings.threads)
-    run.clear()
+    run.check()
     # Data first: a file that is missing or broken is told before Keras, which takes seconds, is imported.
     dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers, seed=settings.seed)
     log.info("Data: %s: %s (%s)", dataset.name, dataset.origin, dataset.sizes)
@@ -55,35 +55,42 @@ def train(config: Config, run: Run) -> None:
     from cldnn_lab import evaluation, results
     from cldnn_lab.training.callbacks import callbacks
     from cldnn_lab.training.session import prepare
+    from cldnn_lab.training.stop import StopRequest
 
     session = prepare(config, dataset, policy)
+    title = f"{config.choices.get('model', 'model')} on {dataset.name}"
+    watchers = diagnostics.watchers(config.looks, dataset, run.folder, title=title)
+    listeners = [*callbacks(settings, run.folder), *watchers]
+    run.clear()
     results.write_before_training(run, session, policy)
     log.info("%s", results.introduction(session, policy))
 
-    title = f"{config.choices.get('model', 'model')} on {dataset.name}"
-    watchers = diagnostics.watchers(config.looks, dataset, run.folder, title=title)
-    outcome = session.fit([*callbacks(settings, run.folder), *watchers])
-
-    results.write_history(run, outcome, dataset, title=title, x="step" if settings.steps else "epoch")
-    results.save_model(run, session.model)
     test: dict[str, float] = {}
     evaluated = None
-    if outcome.status == "completed":
-        before = time.perf_counter()
-        prediction = session.predict(dataset.test)
-        test["seconds"] = time.perf_counter() - before
-        evaluated = evaluation.evaluate(dataset, prediction, dataset.test, threshold=settings.threshold)
-        test |= outcome.last_validation if dataset.validation is dataset.test else session.measure(dataset.test)
-        results.write_evaluation(run, evaluated, dataset, title=title)
-    seconds = time.perf_counter() - started
-    metrics = results.collect(config, session, outcome, policy, test, evaluated, seconds)
-    results.write_metrics(run, metrics)
+    with StopRequest() as stop:
+        outcome = session.fit(listeners)
+        results.write_history(run, outcome)
+        results.save_model(run, session.model)
+        with stop.at_once():
+            results.draw_history(run, outcome, dataset, title=title, x="step" if settings.steps else "epoch")
+            if outcome.status == "completed" and not stop.made:
+                before = time.perf_counter()
+                prediction = session.predict(dataset.test)
+                test["seconds"] = time.perf_counter() - before
+                evaluated = evaluation.evaluate(dataset, prediction, dataset.test, threshold=settings.threshold)
+                test |= outcome.last_validation if dataset.validation is dataset.test else session.measure(dataset.test)
+                results.write_evaluation(run, evaluated, dataset, title=title)
+        if stop.made and outcome.status == "completed":
+            outcome.status = "interrupted"
+        seconds = time.perf_counter() - started
+        metrics = results.collect(config, session, outcome, policy, test, evaluated, seconds)
+        results.write_metrics(run, metrics)
     log.info("%s", results.table(metrics, run.folder))
+    if stop.made or outcome.status == "interrupted":
+        raise KeyboardInterrupt
     if outcome.status == "completed":
         looks = {name: options for name, options in config.looks.items() if not watchers or name != "active_units"}
         diagnostics.take(looks, session.model, dataset, run.folder, title=title)
-    if outcome.status == "interrupted":
-        raise KeyboardInterrupt
     if outcome.status == "diverged":
         raise Unfinished(
             f"the loss stopped being a number in epoch {outcome.diverged_at}, at batch {outcome.steps}: the run is "

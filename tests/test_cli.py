@@ -261,8 +261,8 @@ def test_a_mistake_in_a_run_of_another_sweeper_is_one_sentence_and_the_sweep_goe
     (tmp_path / "hydra_plugins").mkdir()
     (tmp_path / "hydra_plugins" / "mine.py").write_text(SWEEPER)
     project = str(Path(cldnn_lab.__file__).parents[1])
-    done = run("-m", *SMALL, "epochs=-1,1", "hydra.sweeper._target_=hydra_plugins.mine.Another", "hydra.sweep.dir=sweep",
-               cwd=tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), project]))  # fmt: skip
+    done = run("-m", *SMALL, "epochs=-1,1", "hydra.sweeper._target_=hydra_plugins.mine.Another",
+               "hydra.sweep.dir=sweep", cwd=tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), project]))  # fmt: skip
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "error: in the run with " in done.stderr and "epochs: -1 must be at least 1" in done.stderr
     assert json.loads((tmp_path / "sweep" / "1" / "metrics.json").read_text())["status"] == "completed"

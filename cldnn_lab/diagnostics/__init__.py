@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cldnn_lab import written
 from cldnn_lab.diagnostics.options import OPTIONS, ActiveUnits, Options, choose
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def take(
     """
     files: list[Path] = []
     folder.mkdir(parents=True, exist_ok=True)
+    written.begin(folder)
     for name, options in chosen.items():
         look = importlib.import_module(f"cldnn_lab.diagnostics.{name}")
         files += look.run(model, dataset, folder, options, title)

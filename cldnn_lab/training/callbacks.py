@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 
+from cldnn_lab import written
 from cldnn_lab.errors import Mistake
 from cldnn_lab.schema import Settings
 
@@ -22,4 +24,23 @@ def callbacks(settings: Settings, folder: Path) -> list[keras.callbacks.Callback
         import tensorboard  # noqa: F401
     except ModuleNotFoundError as error:
         raise Mistake("logger: tensorboard is not installed (pip install 'cldnn-lab[tensorboard]').") from error
-    return [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]
+    events = folder / "tensorboard"
+    return [keras.callbacks.TensorBoard(str(events)), _Listed(folder, events)]
+
+
+class _Listed(keras.callbacks.Callback):
+    """Lists the event files as the run's own as they come: TensorBoard alone knows their names."""
+
+    def __init__(self, folder: Path, events: Path) -> None:
+        super().__init__()
+        self.folder, self.events = folder, events
+        self.before = self._files()
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        written.add(self.folder, self._files() - self.before)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        written.add(self.folder, self._files() - self.before)
+
+    def _files(self) -> set[Path]:
+        return {path for path in self.events.rglob("*") if path.is_file()}

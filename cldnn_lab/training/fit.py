@@ -182,6 +182,8 @@ def fit(
             progress.row(row)
             hooks.on_epoch_end(number, logs)
         hooks.on_train_end()
+    if stop.made and outcome.status == "completed":
+        outcome.status = "interrupted"
     return outcome
 
 
