@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cldnn_lab.errors import Mistake
+from cldnn_lab.quiet import quiet
 from cldnn_lab.training import cores
 from cldnn_lab.training.policy import Policy, choose
 
@@ -73,26 +72,6 @@ def _import() -> Any:
         extra = "" if backend == "tensorflow" else f" (pip install 'cldnn-lab[{backend}]')"
         raise Mistake(f"backend: {backend} is not installed{extra}.") from error
     return keras
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep TensorFlow's start-up chatter, which its C++ side writes past Python and which says nothing that a
-    user can act on, from standard error. Python's own exceptions come through."""
-    try:
-        descriptor = sys.stderr.fileno()
-    except (AttributeError, OSError, ValueError):  # standard error is no file, as under some notebooks
-        yield
-        return
-    sys.stderr.flush()
-    kept = os.dup(descriptor)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), descriptor)
-    try:
-        yield
-    finally:
-        os.dup2(kept, descriptor)
-        os.close(kept)
 
 
 def start(config: Config, data_bytes: int = 0) -> Policy:
