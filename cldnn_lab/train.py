@@ -58,6 +58,7 @@ def train(config: Config, run: Run) -> None:
     from cldnn_lab.training.stop import StopRequest
 
     session = prepare(config, dataset, policy)
+    diagnostics.check(config.looks, session.model, dataset)
     title = f"{config.choices.get('model', 'model')} on {dataset.name}"
     watchers = diagnostics.watchers(config.looks, dataset, run.folder, title=title)
     listeners = [*callbacks(settings, run.folder), *watchers]

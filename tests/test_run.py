@@ -126,11 +126,25 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_there_is(trained, 
         (("loss=mse", "data=pulses", "model=cnn", "model.output_activation=linear"), "100"),
         (("model=lenet5", "data=pulses", "model.output_activation=linear"), r"\(100, 1\)"),
         (("window=5",), "window"),
+        (
+            ("model=rnn", "data.channels=1", "+model.layers.0.return_sequences=true"),
+            r"outputs of shape \(10, 12\) for an example.* return_sequences",
+        ),
+        (("diagnostics=hidden_traces",), "hidden_traces: this network has no recurrent layer"),
+        (("diagnostics={feature_maps:{images:[64]}}",), "there is no example 64"),
+        (("diagnostics={feature_maps:{layers:[output]}}",), "output has no maps"),
+        (("diagnostics={filters:{layer:nowhere}}",), "no layer 'nowhere'"),
+        (("diagnostics={predictions:{images:[99]}}",), "there is no example 99"),
+        (("diagnostics={deconvnet:{maps:[1000]}}",), "has .* maps"),
+        (("diagnostics=active_units", "model=rnn", "data.channels=1"), "no layer of this network has a ReLU"),
     ],
 )
-def test_a_model_that_cannot_take_the_data_is_refused_with_the_shapes(trained, overrides, says: str) -> None:
+def test_what_does_not_fit_the_data_or_the_network_is_refused_before_training(
+    trained, tmp_path: Path, overrides, says: str
+) -> None:
     with pytest.raises(Mistake, match=says):
         trained(*SMALL, *overrides)
+    assert not [path for folder in tmp_path.iterdir() for path in folder.iterdir()]
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid", "tanh", "linear"])

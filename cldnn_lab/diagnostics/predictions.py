@@ -17,6 +17,12 @@ from cldnn_lab.diagnostics.options import Predictions
 from cldnn_lab.runs import Run
 
 
+def check(model: keras.Model, dataset: Dataset, options: Predictions) -> None:
+    """Refuse examples that are not there."""
+    if options.images:
+        forward.chosen(forward.split_of(dataset, options.split), options.images, "diagnostics.predictions.images")
+
+
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: Predictions, title: str) -> list[Path]:
     """Write ``predictions.csv``, all ranked examples, and ``predictions.png``, the worst of them.
 
