@@ -19,12 +19,14 @@ from cldnn_lab import configs
 from cldnn_lab.errors import nearest
 
 _NO_GROUP = "Config group override must be"
+# What Hydra raises as Python's own errors, and says well itself.
+_HYDRAS_OWN = ("Only one of --run", "The --resolve flag", "Invalid plugin", "Unknown plugin class")
 
 
 def is_known(error: Exception) -> bool:
     """Whether an error comes from what the user typed or from their files, not from a fault of the program."""
     kinds = (HydraException, OmegaConfBaseException, YAMLError, OSError, UnicodeDecodeError)
-    return isinstance(error, kinds) or str(error).startswith(_NO_GROUP)
+    return isinstance(error, kinds) or str(error).startswith((_NO_GROUP, *_HYDRAS_OWN))
 
 
 def sentence(error: BaseException) -> str:

@@ -8,7 +8,6 @@ Every picture that shows data says at its foot where the data came from.
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from cldnn_lab import written
 
 # Okabe and Ito's palette (Color Universal Design, 2008) without its yellow, which is lost on white.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -602,12 +603,9 @@ def _save(figure: Figure, path: Path, origin: str | None) -> Path:
         if engine is not None:
             engine.set(rect=(0, share, 1, 1 - share), w_pad=0.07, h_pad=0.07)  # type: ignore[call-arg]
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     with matplotlib.rc_context({"font.family": "DejaVu Sans"}):
         FigureCanvasAgg(figure)
-        figure.savefig(beside, format="png", dpi=DPI, metadata=about)
-    os.replace(beside, path)
-    return path
+        return written.write(path, lambda beside: figure.savefig(beside, format="png", dpi=DPI, metadata=about))
 
 
 def _grid(axes: Axes) -> None:

@@ -76,7 +76,7 @@ def _of_run(run: runs.Run, settings: DictConfig) -> list[Path]:
     config = parse(cast(DictConfig, OmegaConf.merge(run.config, told)), run.choices)
     if not (run.folder / runs.MODEL).is_file():
         raise Mistake(f"{run.folder / runs.MODEL} is missing: the run saved no model.")
-    folder = Path(str(settings.get("folder", run.folder / "diagnostics")))
+    folder = Path(str(settings.get("folder", run.folder / runs.LOOKS)))
     chosen = choose(settings.get("diagnostics"), config.settings.threshold)
 
     from cldnn_lab import data

@@ -14,6 +14,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cldnn_lab.errors import Mistake
+from cldnn_lab.runs import Run
 from cldnn_lab.schema import Config, parse
 from cldnn_lab.training.backend import check_threads
 
@@ -38,45 +39,63 @@ def checked(config: DictConfig, choices: Mapping[str, Any] | None = None) -> Con
 
 class Preflight(Callback):
     """A Hydra callback: a mistake in the config of a run, or of any run of a sweep, ends the program before
-    the first directory is made."""
+    the first directory is made; then a directory is taken that nobody else has."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check the config and take a run directory that no other run has."""
+        """Check the config and take the run directory."""
         try:
             checked(config)
-            explicit = any(o.startswith("hydra.run.dir=") for o in config.hydra.overrides.hydra)
-            config.hydra.run.dir = take_directory(str(config.hydra.run.dir), ours=explicit)
+            Run(Path(_take(config, "hydra.run.dir"))).check()
         except Mistake as mistake:
             refuse(mistake)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check every job of the sweep, where Hydra's own sweeper says beforehand what the jobs are."""
-        if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
-            return
-        try:
-            loader = GlobalHydra.instance().config_loader()
-            parameters = [f"{k}={v}" for k, v in (config.hydra.sweeper.params or {}).items()]
-            parser = OverridesParser.create(config_loader=loader)
-            overrides = parser.parse_overrides([*parameters, *config.hydra.overrides.task])
-            jobs = [
-                (job, loader.load_sweep_config(config, list(job)))
-                for job in BasicSweeper.split_arguments(overrides, None)[0]
-            ]
-        except Exception:
-            return  # what Hydra itself cannot compose, it says itself, next
-        for job, composed in jobs:
+        """Check every job of the sweep, where Hydra's own sweeper says beforehand what the jobs are, and take the
+        sweep's directory."""
+        for job, composed in _jobs(config):
             try:
                 checked(composed)
             except Mistake as mistake:
                 refuse(Mistake(f"in the run with {' '.join(job) or 'no overrides'}: {mistake} No run was started."))
+        try:
+            taken = _take(config, "hydra.sweep.dir")
+        except Mistake as mistake:
+            refuse(mistake)
+        # Hydra composes each job anew, from the overrides alone.
+        escaped = taken.replace("\\", "\\\\").replace("'", "\\'")
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{escaped}'")
 
 
-def take_directory(wanted: str, *, ours: bool) -> str:
-    """Make the run directory and return its name.
+def _jobs(config: DictConfig) -> list[tuple[list[str], DictConfig]]:
+    """The overrides and the config of every job of a sweep; none where another sweeper makes them as it goes on."""
+    if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
+        return []
+    try:
+        loader = GlobalHydra.instance().config_loader()
+        parameters = [f"{k}={v}" for k, v in (config.hydra.sweeper.params or {}).items()]
+        parser = OverridesParser.create(config_loader=loader)
+        overrides = parser.parse_overrides([*parameters, *config.hydra.overrides.task])
+        jobs = BasicSweeper.split_arguments(overrides, None)[0]
+        return [(job, loader.load_sweep_config(config, list(job))) for job in jobs]
+    except Exception:
+        return []  # what Hydra itself cannot compose, it says itself, next
+
+
+def _take(config: DictConfig, key: str) -> str:
+    """Take the directory that ``config`` has under ``key``, and write its name there."""
+    ours = any(override.startswith(f"{key}=") for override in config.hydra.overrides.hydra)
+    taken = take_directory(str(OmegaConf.select(config, key)), key, ours=ours)
+    OmegaConf.update(config, key, taken)
+    return taken
+
+
+def take_directory(wanted: str, key: str, *, ours: bool) -> str:
+    """Make the directory of a run or of a sweep and return its name.
 
     Args:
         wanted: the name.
-        ours: the user gave the name, so an existing directory is meant; otherwise, where another run that
+        key: under which the config has it.
+        ours: the user gave the name, so an existing directory is meant; otherwise, where another that
             began in the same second has it, ``-2``, ``-3``, ... is added.
 
     Raises:
@@ -94,13 +113,13 @@ def take_directory(wanted: str, *, ours: bool) -> str:
             return name
         except FileExistsError as error:
             if ours or not path.is_dir():
-                raise Mistake(f"hydra.run.dir: {error.filename or name} is a file, not a directory.") from error
+                raise Mistake(f"{key}: {error.filename or name} is a file, not a directory.") from error
             number += 1
             name = f"{wanted}-{number}"
         except OSError as error:
             raise Mistake(
-                f"hydra.run.dir: cannot write to {error.filename or name} ({error.strerror}); "
-                "choose another folder with hydra.run.dir=<folder>."
+                f"{key}: cannot write to {error.filename or name} ({error.strerror}); "
+                f"choose another folder with {key}=<folder>."
             ) from error
 
 

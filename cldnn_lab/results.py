@@ -12,9 +12,9 @@ from cldnn_lab.data import fingerprint
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.evaluation import Evaluation
 from cldnn_lab.models.build import parameters, summary_table
+from cldnn_lab.quiet import quiet
 from cldnn_lab.runs import Run
 from cldnn_lab.schema import Config
-from cldnn_lab.training.backend import quiet
 from cldnn_lab.training.fit import Outcome
 from cldnn_lab.training.policy import Policy
 from cldnn_lab.training.session import Session
@@ -128,12 +128,15 @@ def write_before_training(run: Run, session: Session, policy: Policy) -> None:
     )
 
 
-def write_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x: str) -> None:
-    """history.csv and a picture of each of its curves; nothing if no row was completed."""
-    if not outcome.rows:
-        return
+def write_history(run: Run, outcome: Outcome) -> None:
+    """history.csv; nothing if no row was completed."""
+    if outcome.rows:
+        run.write_table(runs.HISTORY, outcome.history)
+
+
+def draw_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x: str) -> None:
+    """A picture of each curve of the history; nothing if no row was completed."""
     history = outcome.history
-    run.write_table(runs.HISTORY, history)
     label = "test" if dataset.validation is dataset.test else "validation"
     for metric in ("accuracy", "loss", "normalised_error"):
         if metric in history:

@@ -7,8 +7,10 @@
     model.keras, model.txt   the trained network and its layer table
     environment.json         versions, device, git revision, the folder and fingerprint of the data
     train.log                what was said
+    .cldnn_lab.json          the list of all these files but Hydra's .hydra and train.log
 
-Every file is written beside its name and then renamed, so it is whole or absent.
+Every file is written beside its name and then renamed, so it is whole or absent. A later run in the same directory
+removes what is on the list and nothing else.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from cldnn_lab import written
 from cldnn_lab.errors import Mistake
 
 if TYPE_CHECKING:
@@ -35,7 +38,17 @@ METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT = (
     "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json",
 )  # fmt: skip
 CONFIG = ".hydra/config.yaml"
-_RESULTS = ("*.json", "*.csv", "*.png", "*.keras", "model.txt")
+LOOKS = "diagnostics"  # the folder of the looks at a finished run
+# Every name under which a run or one of its looks writes.
+NAMES = (
+    METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, "accuracy.png", "loss.png", "normalised_error.png",
+    "confusion_matrix.png", "accuracy_by_snr.csv", "accuracy_by_snr.png",
+    "filters.png", "feature_maps_[0-9]*.png", "activation_stats.csv", "activation_stats.png", "active_units.csv",
+    "active_units.png", "active_units_trained.csv", "active_units_trained.png", "hidden_traces_[0-9]*.csv",
+    "hidden_traces_[0-9]*.png", "predictions.csv", "predictions.png", "metrics_train.json", "metrics_validation.json",
+    "metrics_test.json", "confusion_matrix_train.png", "confusion_matrix_validation.png", "confusion_matrix_test.png",
+    "loss_function.png", "deconvnet.png",
+)  # fmt: skip
 
 
 class Run:
@@ -48,22 +61,26 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def clear(self) -> None:
-        """Take away the results of an earlier run in the same directory, so that none is taken for this one's."""
-        for pattern in _RESULTS:
-            for path in self.folder.glob(pattern):
-                path.unlink()
+    def check(self) -> None:
+        """See that no file that a run did not write has a name that this one may write.
 
-    def write(self, name: str, write: Callable[[Path], object]) -> Path:
-        """Let ``write`` fill a file beside ``name``, then rename it; the finished path."""
-        target = self.folder / name
-        beside = target.with_name(f".partial-{os.getpid()}-{target.name}")
-        try:
-            write(beside)
-            os.replace(beside, target)
-        finally:
-            beside.unlink(missing_ok=True)
-        return target
+        Raises:
+            Mistake: naming the file.
+        """
+        written.check(self.folder, NAMES)
+
+    def clear(self) -> None:
+        """Take away what an earlier run in the same directory wrote, so that none of it is taken for this one's."""
+        looks = self.folder / LOOKS
+        if (looks / written.LIST).is_file():
+            written.remove(looks)
+            written.remove_empty(looks)
+        written.remove(self.folder)
+        written.begin(self.folder)
+
+    def write(self, name: str, fill: Callable[[Path], object]) -> Path:
+        """Let ``fill`` write the file ``name``, whole or not at all, and list it; the finished path."""
+        return written.write(self.folder / name, fill)
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a flat mapping; a figure that is not a finite number becomes null, as JSON knows no NaN."""

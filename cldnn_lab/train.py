@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from cldnn_lab import explain
+from cldnn_lab.arguments import overrides_first
 from cldnn_lab.configs import CONFIGS
 from cldnn_lab.errors import Mistake
 from cldnn_lab.preflight import checked
@@ -46,7 +47,7 @@ def train(config: Config, run: Run) -> None:
     from cldnn_lab.training import backend
 
     backend.bind(config.backend, settings.threads)
-    run.clear()
+    run.check()
     # Data first: a file that is missing or broken is told before Keras, which takes seconds, is imported.
     dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers)
     log.info("Data: %s: %s (%s)", dataset.name, dataset.provenance, dataset.sizes)
@@ -54,35 +55,43 @@ def train(config: Config, run: Run) -> None:
     from cldnn_lab import evaluation, results
     from cldnn_lab.training.callbacks import callbacks
     from cldnn_lab.training.session import prepare
+    from cldnn_lab.training.stop import StopRequest
 
     session = prepare(config, dataset, policy)
+    diagnostics.check(config.looks, session.model, dataset)
+    title = f"{config.choices.get('model', 'model')} on {dataset.name}"
+    watchers = diagnostics.watchers(config.looks, dataset, run.folder, title=title, epoch_of=session.plan.epoch_of)
+    listeners = [*callbacks(settings, run.folder, session.plan), *watchers]
+    run.clear()
     results.write_before_training(run, session, policy)
     log.info("%s", results.introduction(session, policy))
 
-    title = f"{config.choices.get('model', 'model')} on {dataset.name}"
-    watchers = diagnostics.watchers(config.looks, dataset, run.folder, title=title, epoch_of=session.plan.epoch_of)
-    outcome = session.fit([*callbacks(settings, run.folder, session.plan), *watchers])
-
-    results.write_history(run, outcome, dataset, title=title, x="step" if settings.steps else "epoch")
-    results.save_model(run, session.model)
     test: dict[str, float] = {}
     evaluated = None
-    if outcome.status == "completed":
-        before = time.perf_counter()
-        prediction = session.predict(dataset.test)
-        test["seconds"] = time.perf_counter() - before
-        evaluated = evaluation.evaluate(dataset, prediction, dataset.test, threshold=settings.threshold)
-        test |= session.test(outcome)
-        results.write_evaluation(run, evaluated, dataset, title=title)
-    seconds = time.perf_counter() - started
-    metrics = results.collect(config, session, outcome, policy, test, evaluated, seconds)
-    results.write_metrics(run, metrics)
+    with StopRequest() as stop:
+        outcome = session.fit(listeners)
+        results.write_history(run, outcome)
+        results.save_model(run, session.model)
+        with stop.at_once():
+            results.draw_history(run, outcome, dataset, title=title, x="step" if settings.steps else "epoch")
+            if outcome.status == "completed" and not stop.made:
+                before = time.perf_counter()
+                prediction = session.predict(dataset.test)
+                test["seconds"] = time.perf_counter() - before
+                evaluated = evaluation.evaluate(dataset, prediction, dataset.test, threshold=settings.threshold)
+                test |= session.test(outcome)
+                results.write_evaluation(run, evaluated, dataset, title=title)
+        if stop.made and outcome.status == "completed":
+            outcome.status = "interrupted"
+        seconds = time.perf_counter() - started
+        metrics = results.collect(config, session, outcome, policy, test, evaluated, seconds)
+        results.write_metrics(run, metrics)
     log.info("%s", results.table(metrics, run.folder))
+    if stop.made or outcome.status == "interrupted":
+        raise KeyboardInterrupt
     if outcome.status == "completed":
         looks = {name: options for name, options in config.looks.items() if not watchers or name != "active_units"}
         diagnostics.take(looks, session.model, dataset, run.folder, title=title)
-    if outcome.status == "interrupted":
-        raise KeyboardInterrupt
     if outcome.status == "diverged":
         raise Unfinished(
             f"the loss or a weight stopped being a number in epoch {outcome.diverged_at}, at batch {outcome.steps}: "
@@ -100,12 +109,17 @@ def job(config: DictConfig) -> None:
     from cldnn_lab.training import backend
 
     taken = HydraConfig.get()
-    folder, checked_config = Path(taken.runtime.output_dir), checked(config, taken.runtime.choices)
-    Run(folder).save_places(checked_config.settings.data_root, getattr(checked_config.data, "path", None))
-    if backend.suits(checked_config.backend, checked_config.settings.threads):
-        status = attempt(checked_config, Run(folder))
+    folder = Path(taken.runtime.output_dir)
+    try:
+        checked_config = checked(config, taken.runtime.choices)
+    except Mistake as mistake:  # of a sweeper that did not say beforehand what it would run
+        status = _say(f"in the run with {' '.join(taken.overrides.task)}: {mistake}", 2)
     else:
-        status = backend.run_apart(folder)
+        Run(folder).save_places(checked_config.settings.data_root, getattr(checked_config.data, "path", None))
+        if backend.suits(checked_config.backend, checked_config.settings.threads):
+            status = attempt(checked_config, Run(folder))
+        else:
+            status = backend.run_apart(folder)
     if status:
         _failures.append(status)
 
@@ -129,6 +143,7 @@ def main() -> None:
     # Hydra then hands its exceptions on instead of printing them in its own words.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _failures.clear()
+    sys.argv[1:] = overrides_first(sys.argv[1:])
     try:
         job()
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from data_files import write_idx
 
+import cldnn_lab
 from cldnn_lab import inspect
 from cldnn_lab.errors import Mistake
 from cldnn_lab.runs import Run
@@ -104,6 +105,9 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (["+nonsense=1"], "nonsense: unknown key"),
         (["--config-dir", "nowhere"], "nowhere"),
         (["-m", "seed=1,2,-5"], "in the run with seed=-5"),
+        (["-m", "--cfg", "job"], "Only one of"),
+        (["--resolve", "epochs=2"], "--cfg"),
+        (["-m", "hydra/sweeper=nowhere"], "hydra/sweeper/nowhere"),
         (["hydra.run.dir=/proc/nowhere"], "hydra.run.dir"),
     ],
 )
@@ -146,6 +150,32 @@ def test_cfg_job_prints_the_composed_config(tmp_path: Path) -> None:
     done = run("--cfg", "job", "epochs=7", cwd=tmp_path)
     assert done.returncode == 0 and "epochs: 7" in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prints"),
+    [
+        (["model=cnn", "--cfg", "job", "epochs=7"], "epochs: 7"),
+        (["epochs=7", "--config-dir", "mine", "model=tiny", "--cfg=job", "seed=3"], "width: 5"),
+        (["--config-dir", "mine", "epochs=7", "-c", "job", "model=tiny"], "width: 5"),
+        (["epochs=7", "--config-name", "train", "seed=3", "--cfg", "job", "model=cnn"], "epochs: 7"),
+        (["model=cnn", "--info", "epochs=7"], "Config"),
+        (["--info", "defaults", "model=cnn"], "Defaults List"),
+        (["model=cnn", "--package", "optimizer", "--cfg", "job", "optimizer=sgd"], "keras.optimizers.SGD"),
+    ],
+)
+def test_flags_may_stand_anywhere_among_the_overrides(tmp_path: Path, arguments: list[str], prints: str) -> None:
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "tiny.yaml").write_text(
+        "input: any\nwidth: 5\nlayers: [{_target_: keras.layers.Flatten}]\n"
+    )
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 0 and prints in done.stdout, done.stderr
+
+
+def test_a_sweep_s_flag_may_stand_among_the_overrides(cli, tmp_path: Path) -> None:
+    status, err = cli(*SMALL[:2], "-m", *SMALL[2:], "seed=1,-2")
+    assert status == 2 and "in the run with" in err and "seed=-2" in err
 
 
 def test_a_model_of_ones_own_trains_from_any_folder(tmp_path: Path) -> None:
@@ -200,10 +230,47 @@ def test_two_runs_of_the_same_second_do_not_share_a_directory(tmp_path: Path, mo
     from cldnn_lab.preflight import take_directory
 
     monkeypatch.chdir(tmp_path)
-    assert [take_directory("outputs/day/second", ours=False) for _ in range(3)] == [
+    assert [take_directory("outputs/day/second", "hydra.run.dir", ours=False) for _ in range(3)] == [
         "outputs/day/second", "outputs/day/second-2", "outputs/day/second-3",
     ]  # fmt: skip
-    assert take_directory("outputs/day/second", ours=True) == "outputs/day/second"
+    assert take_directory("outputs/day/second", "hydra.run.dir", ours=True) == "outputs/day/second"
+
+
+def test_two_sweeps_of_the_same_second_do_not_share_a_directory(cli, tmp_path: Path) -> None:
+    # A name that holds no time is the same for both, as the default name is within one second.
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    (tmp_path / "mine" / "experiment" / "e.yaml").write_text(
+        """# @package _global_\nhydra: {sweep: {dir: "o'clock, 12"}}\n"""
+    )
+    for seeds in ("1", "2,3"):
+        status, err = cli("-m", "--config-dir", "mine", "experiment=e", *SMALL, "data=fashion_mnist",
+                          "data.path=nowhere", f"seed={seeds}")  # fmt: skip
+        assert status == 2 and "nowhere" in err
+    jobs = sorted(place.parent.relative_to(tmp_path).as_posix() for place in tmp_path.glob("*/*/train.log"))
+    assert jobs == ["o'clock, 12-2/0", "o'clock, 12-2/1", "o'clock, 12/0"]
+
+
+SWEEPER = """
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+class Another(BasicSweeper):
+    pass
+"""
+
+
+def test_a_sweeper_that_is_not_there_is_one_sentence(cli) -> None:
+    status, err = cli("-m", "hydra.sweeper._target_=nowhere.Sweeper")
+    assert status == 2 and err.startswith("error: ") and "nowhere.Sweeper" in err and err.count("\n") == 1
+
+
+def test_a_mistake_in_a_run_of_another_sweeper_is_one_sentence_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "hydra_plugins").mkdir()
+    (tmp_path / "hydra_plugins" / "mine.py").write_text(SWEEPER)
+    project = str(Path(cldnn_lab.__file__).parents[1])
+    done = run("-m", *SMALL, "epochs=-1,1", "hydra.sweeper._target_=hydra_plugins.mine.Another",
+               "hydra.sweep.dir=sweep", cwd=tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), project]))  # fmt: skip
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "error: in the run with " in done.stderr and "epochs: -1 must be at least 1" in done.stderr
+    assert json.loads((tmp_path / "sweep" / "1" / "metrics.json").read_text())["status"] == "completed"
 
 
 def test_a_missing_data_file_is_named(cli) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import urllib.request
+from email.message import Message
 from pathlib import Path
+from urllib.error import HTTPError, URLError
 
 import numpy as np
 import pytest
@@ -64,11 +67,51 @@ def test_keras_downloads_where_there_are_no_files(tmp_path: Path, monkeypatch: p
     assert dataset.origin == "MNIST, Keras's download" and dataset.folder is None
 
 
-@pytest.mark.usefixtures("offline")
-def test_without_files_and_network_it_says_what_to_put_where(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (URLError("Name or service not known"), "the network could not be reached for Keras's download (Name or"),
+        (HTTPError("https://example.org", 404, "Not Found", Message(), None), "answered 404 Not Found"),
+        (ConnectionResetError(104, "reset"), "the network could not be reached"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_without_files_and_network_it_says_what_to_put_where_and_nothing_else(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    trouble: Exception,
+    said: str,
+) -> None:
+    import keras
+
+    def fails(*arguments: object, **named: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(urllib.request, "urlopen", fails)
+    monkeypatch.setattr(keras.src.backend.config, "_KERAS_DIR", str(tmp_path / "cache"))
+    capfd.readouterr()
     with pytest.raises(Mistake) as told:
-        load("idx", tmp_path, collection="fashion_mnist")
-    assert all(name in str(told.value) for name in IDX) and str(tmp_path / "fashion_mnist") in str(told.value)
+        load("idx", tmp_path / "root", collection="fashion_mnist")
+    assert said in str(told.value) and "Exception" not in str(told.value)
+    assert all(name in str(told.value) for name in IDX) and str(tmp_path / "root" / "fashion_mnist") in str(told.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_download_is_announced_once_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import keras
+
+    def comes() -> None:
+        for text in ("Downloading\n", "1%", "2%"):
+            keras.src.utils.io_utils.print_msg(text, line_break=False)
+        raise OSError("then it stops")
+
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", comes)
+    with pytest.raises(Mistake, match="then it stops"):
+        load("idx", tmp_path)
+    assert capfd.readouterr().out == "Downloading\n1%2%"
 
 
 @pytest.mark.usefixtures("offline")

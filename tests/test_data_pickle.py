@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from data_files import Evil
 
+from cldnn_lab.data import safe_pickle
 from cldnn_lab.data.safe_pickle import load_archive, load_array, load_pickle
 from cldnn_lab.errors import Mistake
 
@@ -104,6 +105,19 @@ def test_broken_pickles_are_mistakes(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(Mistake, match=r"data is truncated, corrupt or not a pickle file"):
         load_pickle(path)
+
+
+def test_a_good_pickle_for_which_there_is_no_memory_is_not_called_corrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(safe_pickle._DataUnpickler):
+        def load(self) -> None:
+            raise MemoryError
+
+    monkeypatch.setattr(safe_pickle, "_DataUnpickler", Full)
+    (tmp_path / "data").write_bytes(pickle.dumps({"data": np.zeros(1000)}))
+    with pytest.raises(Mistake, match=r"data \(0\.0 MiB\) needs more memory than there is"):
+        load_pickle(tmp_path / "data")
 
 
 def test_arrays_of_numbers_are_mapped_not_copied(tmp_path: Path) -> None:

@@ -585,6 +585,15 @@ def test_tasks_of_arrays(tmp_path: Path) -> None:
         task(Y, time_axis=2)
 
 
+@pytest.mark.parametrize("task", ["auto", "multiclass"])
+def test_large_whole_numbers_are_not_taken_for_classes(tmp_path: Path, task: str) -> None:
+    path, x = tmp_path / "prices.npz", np.random.default_rng(0).random((40, 3))
+    np.savez(path, x=x, y=np.linspace(100_000, 2_000_000_000, 40).astype(np.int64))
+    with pytest.raises(Mistake, match=r"up to 2,000,000,000, but there are 40 examples: set data\.task=regression"):
+        load("arrays", tmp_path, path=str(path), task=task)
+    assert load("arrays", tmp_path, path=str(path), task="regression").train.y.max() > 1e9
+
+
 def test_unfit_arrays(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=X)
     with pytest.raises(Mistake, match=r"a.npz holds images, neither x_train, .* nor x and y"):

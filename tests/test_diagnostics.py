@@ -19,7 +19,7 @@ from keras import layers
 from omegaconf import OmegaConf
 from PIL import Image
 
-from cldnn_lab import figures, inspect, runs
+from cldnn_lab import figures, inspect, runs, written
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.diagnostics import OPTIONS, choose, take, watchers
 from cldnn_lab.diagnostics.deconvnet import transposed_convolution, unpool
@@ -60,7 +60,11 @@ def small_cnn() -> keras.Model:
 
 
 def look(name: str, model: Any, dataset: Any, folder: Path, **options: Any) -> list[Path]:
-    return take(choose({name: options}), model, dataset, folder, title="net on made")
+    files = take(choose({name: options}), model, dataset, folder, title="net on made")
+    # A run sees beforehand that no file of the user's has one of these names.
+    assert all(any(path.match(pattern) for pattern in runs.NAMES) for path in files)
+    assert {path.name for path in files} <= set(written.names(folder))
+    return files
 
 
 def is_picture(path: Path) -> bool:
@@ -560,7 +564,7 @@ def test_inspect_looks_into_a_saved_run(run_folder: Path, capsys: pytest.Capture
     said = capsys.readouterr()
     assert code == 0, said.err
     names = {path.name for path in (run_folder / "diagnostics").iterdir()}
-    assert names == {"filters.png", "predictions.csv", "predictions.png"}
+    assert names == {"filters.png", "predictions.csv", "predictions.png", ".cldnn_lab.json"}
     assert all(Path(line).is_file() for line in said.out.split())
     # What older versions left tells nothing of the data; that is said.
     assert said.err.startswith("note: ") and "no fingerprint" in said.err and said.err.count("\n") == 1
@@ -569,7 +573,9 @@ def test_inspect_looks_into_a_saved_run(run_folder: Path, capsys: pytest.Capture
 def test_inspect_takes_options_and_another_folder(run_folder: Path, tmp_path: Path) -> None:
     arguments = ["diagnostics.feature_maps.images=[0,3]", "diagnostics.feature_maps.stage=before"]
     assert inspect.main([str(run_folder), *arguments, f"folder={tmp_path}"]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"feature_maps_0.png", "feature_maps_3.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "feature_maps_0.png", "feature_maps_3.png", ".cldnn_lab.json",
+    }  # fmt: skip
 
 
 def test_inspect_judges_by_the_threshold_of_the_run_unless_told_another(tmp_path: Path) -> None:
@@ -608,7 +614,7 @@ def test_inspect_takes_up_a_run_of_a_larger_machine_that_left_the_backend_to_the
 
 def test_inspect_draws_the_loss_function_without_a_run(tmp_path: Path) -> None:
     assert inspect.main(["diagnostics=loss_function", f"folder={tmp_path}"]) == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["loss_function.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".cldnn_lab.json", "loss_function.png"]
 
 
 @pytest.mark.parametrize(

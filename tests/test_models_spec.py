@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from cldnn_lab import targets
 from cldnn_lab.errors import Mistake
 from cldnn_lab.models import spec
 
@@ -55,6 +58,20 @@ def test_every_model_config_says_what_it_is(name: str) -> None:
         ("cnn", "model.layers=[{units: 3}]", r"model\.layers\[0\] must name its layer in _target_"),
         ("cnn", "model.layers=[{_target_: os.system}]", r"'os\.system' is refused"),
         ("cnn", "model.layers=[{_target_: keras.layers.Lambda}]", r"'keras\.layers\.Lambda' is refused"),
+        (
+            "cnn",
+            "model.layers=[{_target_: keras.layers.StringLookup, vocabulary: /etc/passwd}]",
+            "p' is refused",
+        ),
+        ("cnn", "model.layers=[{_target_: keras.layers.TextVectorization}]", "TextVectorization' is refused"),
+        ("cnn", "model.layers=[{_target_: keras.layers.serialize}]", "serialize' is refused"),
+        ("cnn", "model.layers=[{_target_: keras.saving.load_model, filepath: a}]", "load_model' is refused"),
+        (
+            "cnn",
+            "model.layers=[{_target_: keras.layers.Dense, units: 2, bias_initializer: {class_name: StringLookup, "
+            "module: keras.layers, config: {vocabulary: /etc/passwd}}}]",
+            r"bias_initializer\.class_name: name what is to be made in _target_",
+        ),
         ("cnn", "model.layers=[{_target_: keras.layers.Dens}]", "no keras.layers.Dens; did you mean Dense"),
         ("cnn", "model.layers=[{_target_: cldnn_lab.models.blocks.recurent}]", "did you mean recurrent"),
         ("cnn", "model.layers=[{_target_: keras.layers.Dense, units: -4}]", r"model\.layers\[0\]\.units .* got -4"),
@@ -70,6 +87,14 @@ def test_a_bad_value_is_named_by_its_key(name: str, override: str, said: str) ->
     with pytest.raises(Mistake, match=said) as refusal:
         spec.check(resolved(name, override))
     assert "\n" not in str(refusal.value)
+
+
+def test_what_may_be_named_is_in_keras_and_takes_neither_files_nor_functions() -> None:
+    for part, names in targets._KERAS.items():
+        module = importlib.import_module(f"keras.{part}")
+        for name in names.split():
+            arguments = inspect.signature(getattr(module, name)).parameters
+            assert not {"vocabulary", "filepath", "path", "function", "module", "call_fn"} & set(arguments), name
 
 
 def test_layers_inside_branches_are_checked() -> None:

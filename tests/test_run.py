@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 from PIL import Image
 
-from cldnn_lab import data, runs
+from cldnn_lab import data, figures, inspect, results, runs, written
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.errors import Mistake
 from cldnn_lab.preflight import checked
 from cldnn_lab.runs import Run
 from cldnn_lab.train import Unfinished, train
+from cldnn_lab.training.progress import EpochProgress
 
 SMALL = ("model=cnn_example", "data=random", "data.train_limit=100", "data.test_limit=64", "batch_size=32", "epochs=2")
 PULSES = ("model=pulse_rnn", "data=pulses", "window=50", "batch_size=20", "epochs=1", "data.train_limit=100")
@@ -47,7 +54,7 @@ def loaded(composed):
 
     def go(*overrides: str) -> Dataset:
         config = checked(composed(*overrides))
-        return data.load(config.data, Path("."), prefers=config.prefers, seed=config.settings.seed)
+        return data.load(config.data, Path("."), prefers=config.prefers)
 
     return go
 
@@ -57,8 +64,9 @@ def test_a_run_leaves_everything_that_was_promised(trained) -> None:
     left = {path.name for path in run.folder.iterdir()}
     assert left == {
         "metrics.json", "history.csv", "accuracy.png", "loss.png", "confusion_matrix.png", "accuracy_by_snr.png",
-        "accuracy_by_snr.csv", "model.keras", "model.txt", "environment.json",
+        "accuracy_by_snr.csv", "model.keras", "model.txt", "environment.json", ".cldnn_lab.json",
     }  # fmt: skip
+    assert set(written.names(run.folder)) == left - {".cldnn_lab.json"} <= set(runs.NAMES)
     metrics = run.metrics
     for name in (
         "test_accuracy", "test_loss", "train_accuracy", "train_loss", "best_epoch", "parameters", "epochs", "steps",
@@ -168,11 +176,25 @@ def test_the_best_epoch_says_by_what(trained) -> None:
         (("loss=mse", "data=pulses", "model=cnn", "model.output_activation=linear"), "100"),
         (("model=lenet5", "data=pulses", "model.output_activation=linear"), r"\(100, 1\)"),
         (("window=5",), "window"),
+        (
+            ("model=rnn", "data.channels=1", "+model.layers.0.return_sequences=true"),
+            r"outputs of shape \(10, 12\) for an example.* return_sequences",
+        ),
+        (("diagnostics=hidden_traces",), "hidden_traces: this network has no recurrent layer"),
+        (("diagnostics={feature_maps:{images:[64]}}",), "there is no example 64"),
+        (("diagnostics={feature_maps:{layers:[output]}}",), "output has no maps"),
+        (("diagnostics={filters:{layer:nowhere}}",), "no layer 'nowhere'"),
+        (("diagnostics={predictions:{images:[99]}}",), "there is no example 99"),
+        (("diagnostics={deconvnet:{maps:[1000]}}",), "has .* maps"),
+        (("diagnostics=active_units", "model=rnn", "data.channels=1"), "no layer of this network has a ReLU"),
     ],
 )
-def test_a_model_that_cannot_take_the_data_is_refused_with_the_shapes(trained, overrides, says: str) -> None:
+def test_what_does_not_fit_the_data_or_the_network_is_refused_before_training(
+    trained, tmp_path: Path, overrides, says: str
+) -> None:
     with pytest.raises(Mistake, match=says):
         trained(*SMALL, *overrides)
+    assert not [path for folder in tmp_path.iterdir() for path in folder.iterdir()]
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid", "tanh", "linear"])
@@ -342,6 +364,131 @@ def test_a_second_run_in_the_same_directory_leaves_nothing_of_the_first(composed
     assert (tmp_path / "accuracy_by_snr.png").is_file()
     train(checked(composed(*SMALL)), run)
     assert not (tmp_path / "accuracy_by_snr.png").exists()
+
+
+OWN = {"notes.json": "{}", "my.csv": "1,2", "figure.png": "mine", "mine.keras": "mine", "tensorboard/old.txt": "mine"}
+
+
+def put(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def test_a_run_leaves_the_user_s_files_alone(composed, tmp_path: Path) -> None:
+    put(tmp_path, OWN)
+    for overrides in (SMALL, (*SMALL, "seed=2"), (*SMALL, "data=fashion_mnist", "data.path=nowhere")):
+        with contextlib.suppress(Mistake):
+            train(checked(composed(*overrides)), Run(tmp_path))
+        assert {name: (tmp_path / name).read_text() for name in OWN} == OWN
+    # The run that had no data took nothing away either.
+    assert Run(tmp_path).metrics["seed"] == 2 and (tmp_path / "model.keras").is_file()
+
+
+def test_a_second_run_takes_away_the_looks_and_event_files_of_the_first(composed, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    put(tmp_path, {".hydra/config.yaml": OmegaConf.to_yaml(composed(*SMALL)), "diagnostics/mine.png": "mine"})
+    train(checked(composed(*SMALL, "logger=tensorboard", "diagnostics=filters")), Run(tmp_path))
+    assert inspect.main([str(tmp_path), "diagnostics=predictions"]) == 0
+    assert (tmp_path / "filters.png").is_file() and (tmp_path / "diagnostics" / "predictions.csv").is_file()
+    assert list((tmp_path / "tensorboard").rglob("events.out.*"))
+    train(checked(composed(*SMALL)), Run(tmp_path))
+    assert not (tmp_path / "tensorboard").exists() and not (tmp_path / "filters.png").exists()
+    assert [path.name for path in (tmp_path / "diagnostics").iterdir()] == ["mine.png"]
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "model.keras", "loss.png", "feature_maps_3.png"])
+def test_a_file_that_no_run_wrote_is_not_overwritten(composed, tmp_path: Path, name: str) -> None:
+    put(tmp_path, {name: "mine"})
+    with pytest.raises(Mistake, match=f"{name} would be overwritten"):
+        train(checked(composed(*SMALL)), Run(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
+
+
+def test_a_look_at_a_run_does_not_overwrite_the_user_s_file(trained, composed, capsys) -> None:
+    run = trained(*SMALL)
+    put(run.folder, {".hydra/config.yaml": OmegaConf.to_yaml(composed(*SMALL)), "diagnostics/filters.png": "mine"})
+    assert inspect.main([str(run.folder), "diagnostics=filters"]) == 2
+    assert "filters.png would be overwritten" in capsys.readouterr().err
+    assert (run.folder / "diagnostics" / "filters.png").read_text() == "mine"
+
+
+def test_what_a_killed_run_wrote_is_on_its_list(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.clear()
+
+    def dies(path: Path) -> None:
+        path.write_text("half")
+        os._exit(9)
+
+    child = os.fork()
+    if not child:
+        run.write("metrics.json", lambda path: path.write_text("{}"))
+        run.write("model.keras", dies)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert len(list(tmp_path.iterdir())) == 3
+    run.clear()
+    assert [path.name for path in tmp_path.iterdir()] == [".cldnn_lab.json"]
+
+
+def test_a_list_reaches_no_file_outside_the_run_and_no_link(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    put(tmp_path, {"outside.csv": "mine", "other/deep.csv": "mine", "run/linked.csv": "mine"})
+    (folder / "elsewhere").symlink_to(tmp_path / "other")
+    (folder / "link.csv").symlink_to(tmp_path / "outside.csv")
+    listed = ["../outside.csv", str(tmp_path / "outside.csv"), "elsewhere/deep.csv", "link.csv", ".", "none.csv"]
+    (folder / ".cldnn_lab.json").write_text(json.dumps([*listed, "linked.csv"]))
+    Run(folder).clear()
+    assert (tmp_path / "outside.csv").is_file() and (tmp_path / "other" / "deep.csv").is_file()
+    assert (folder / "link.csv").is_symlink() and not (folder / "linked.csv").exists()
+
+
+@pytest.mark.parametrize("broken", ["", "{}", "[1", "7"])
+def test_a_list_that_cannot_be_read_frees_nothing(composed, tmp_path: Path, broken: str) -> None:
+    put(tmp_path, {".cldnn_lab.json": broken, "metrics.json": "mine"})
+    with pytest.raises(Mistake, match=r"metrics\.json would be overwritten"):
+        Run(tmp_path).check()
+
+
+def press(times: int = 1, then: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """A function that the user presses Ctrl-C in, and that goes on if that is let happen."""
+
+    def pressed(*arguments: Any, **named: Any) -> Any:
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+        return then(*arguments, **named) if then else None
+
+    return pressed
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "times", "status", "known"),
+    [
+        (EpochProgress, "batches", 3, "interrupted", {"steps"}),
+        (results, "save_model", 2, "interrupted", {"train_accuracy", "val_loss"}),
+        (keras.Model, "predict", 1, "interrupted", {"train_accuracy", "val_loss"}),
+        (figures, "confusion", 1, "interrupted", {"train_accuracy", "test_accuracy", "test_loss"}),
+        (results, "write_metrics", 2, "completed", {"train_accuracy", "test_accuracy", "test_loss"}),
+    ],
+)
+def test_wherever_the_user_stops_it_a_run_writes_what_is_known(
+    composed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: Any,
+    name: str,
+    times: int,
+    status: str,
+    known: set[str],
+) -> None:
+    monkeypatch.setattr(place, name, press(times, getattr(place, name)))
+    with pytest.raises(KeyboardInterrupt):
+        train(checked(composed(*SMALL, "epochs=1", "diagnostics=filters")), Run(tmp_path))
+    assert not (tmp_path / "filters.png").exists()
+    metrics = Run(tmp_path).metrics
+    assert metrics["status"] == status and {name for name in known if metrics.get(name) is not None} == known
+    assert Run(tmp_path).model().count_params() == metrics["parameters"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_files_are_whole_or_absent(tmp_path: Path) -> None:

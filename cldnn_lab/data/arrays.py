@@ -44,6 +44,8 @@ def load(config: ArraysConfig, data_root: Path) -> Dataset:
             raise Mistake(f"{path}: x holds {len(x)} examples but y {len(y)} targets; they must agree.")
     task = _task(config.task, [y for _, y in pairs])
     splits = [Split(x, _targets(y, task, path)) for x, y in pairs]
+    if task == "multiclass":
+        _check_numbers(splits, path)
     if len(splits) == 1:
         splits = _divided(config, splits[0], task, path)
 
@@ -112,6 +114,16 @@ def _targets(y: np.ndarray, task: Task, path: Path) -> np.ndarray:
     if task != "regression":
         return class_indices(y, f"{path}: y")
     return y[:, None] if y.ndim == 1 else y
+
+
+def _check_numbers(splits: list[Split], path: Path) -> None:
+    """Refuse numbers that cannot be those of classes, before a name is made for each."""
+    highest, examples = max(int(split.y.max(initial=0)) for split in splits), sum(len(split) for split in splits)
+    if highest > examples:
+        raise Mistake(
+            f"data.task: the targets in {path} go up to {highest:,}, but there are {examples:,} examples: set "
+            "data.task=regression if they are quantities; classes must be numbered from 0 without such gaps."
+        )
 
 
 def _divided(config: ArraysConfig, split: Split, task: Task, path: Path) -> list[Split]:

@@ -13,6 +13,7 @@ import numpy as np
 from cldnn_lab.data.classes import chosen_classes, keep_classes
 from cldnn_lab.data.config import Cifar10Config
 from cldnn_lab.data.dataset import Dataset, Split
+from cldnn_lab.data.download import download
 from cldnn_lab.data.files import folders, given
 from cldnn_lab.data.labels import class_indices
 from cldnn_lab.data.safe_pickle import load_pickle
@@ -97,17 +98,10 @@ def _batch(path: Path) -> Split:
 
 
 def _downloaded(data_root: Path, batches: int | None, test_file: str | None) -> tuple[Split, Split, str, None]:
-    wanted = f"put {BATCHES[0]} to {BATCHES[-1]} and {TESTS[0]} in {data_root / FOLDERS[1]}"
+    wanted = f"put {BATCHES[0]} to {BATCHES[-1]} and {TESTS[0]} in {(data_root / FOLDERS[1]).resolve()}"
     if test_file not in (None, TESTS[0]):
         raise Mistake(f"data.test_file: {test_file} is not among what Keras downloads: {wanted}, and it too.")
-    import keras
-
-    try:
-        (x, y), (x_test, y_test) = keras.datasets.cifar10.load_data()
-    except Exception as error:
-        # Whatever hinders it (no network, a full disk, a broken download), the way out is the same.
-        reason = f"there are no files and Keras's download failed ({type(error).__name__})"
-        raise Mistake(f"cifar10: {reason}: {wanted}.") from error
+    (x, y), (x_test, y_test) = download("cifar10", wanted)
     # Keras strings the batches together in order.
     count = None if batches is None else batches * _PER_BATCH
     train = Split(x[:count], class_indices(y[:count], "Keras's download"))

@@ -16,6 +16,7 @@ import numpy as np
 from cldnn_lab.data.classes import chosen_classes, keep_classes
 from cldnn_lab.data.config import IdxConfig
 from cldnn_lab.data.dataset import Dataset, Split
+from cldnn_lab.data.download import download
 from cldnn_lab.data.files import find, folders, given
 from cldnn_lab.data.splits import published_share
 from cldnn_lab.errors import Mistake
@@ -82,20 +83,8 @@ def read(collection: str, path: str | None, data_root: Path) -> tuple[*Bytes, st
     wanted = ", ".join(FILES)
     if place:
         raise Mistake(f"data.path: {place} lacks one of {wanted} (or the same with .gz).")
-    downloaded = _downloaded(collection, f"put {wanted} (or .gz) in {data_root / collection}")
-    return *downloaded, "Keras's download", None
-
-
-def _downloaded(collection: str, instead: str) -> Bytes:
-    import keras
-
-    try:
-        train, test = getattr(keras.datasets, collection).load_data()
-    except Exception as error:
-        # Whatever hinders it (no network, a full disk, a broken download), the way out is the same.
-        reason = f"there are no files and Keras's download failed ({type(error).__name__})"
-        raise Mistake(f"{collection}: {reason}: {instead}.") from error
-    return train, test
+    train, test = download(collection, f"put {wanted} (or the same with .gz) in {(data_root / collection).resolve()}")
+    return train, test, "Keras's download", None
 
 
 def _pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:

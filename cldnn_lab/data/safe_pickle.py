@@ -140,6 +140,11 @@ def _guarded(path: Path, read: Callable[[Any], Any]) -> Any:
             f"{path} is refused: it asks to run {refused}, and a data file holds only containers, text, "
             "numbers and NumPy arrays; do not open it with anything else either."
         ) from None
+    except MemoryError as error:
+        size = path.stat().st_size / 2**20
+        raise Mistake(
+            f"{path} ({size:,.1f} MiB) needs more memory than there is: free some, or make a smaller file of a part."
+        ) from error
     except OSError as error:
         raise Mistake(f"{path} cannot be read: {error.strerror or error}.") from error
     except Exception as error:

@@ -1,7 +1,8 @@
 """Looks inside a network: what its layers learned and do, as pictures and tables.
 
 Importing this package is light; Keras and matplotlib load when a look is taken. One module a look, each
-with ``run(model, dataset, folder, options, title) -> list[Path]``.
+with ``run(model, dataset, folder, options, title) -> list[Path]`` and, where it does not fit every network and data
+set, ``check(model, dataset, options)``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cldnn_lab import written
 from cldnn_lab.diagnostics.options import OPTIONS, ActiveUnits, Options, choose
 
 if TYPE_CHECKING:
@@ -18,7 +20,19 @@ if TYPE_CHECKING:
 
     from cldnn_lab.data.dataset import Dataset
 
-__all__ = ["OPTIONS", "Options", "choose", "take", "watchers"]
+__all__ = ["OPTIONS", "Options", "check", "choose", "take", "watchers"]
+
+
+def check(chosen: Mapping[str, Options], model: keras.Model, dataset: Dataset) -> None:
+    """See, before a network is trained, that each look can be taken at it.
+
+    Raises:
+        Mistake: where one does not apply to this network or data, with the reason.
+    """
+    for name, options in chosen.items():
+        look = importlib.import_module(f"cldnn_lab.diagnostics.{name}")
+        if hasattr(look, "check"):
+            look.check(model, dataset, options)
 
 
 def take(
@@ -37,6 +51,7 @@ def take(
     """
     files: list[Path] = []
     folder.mkdir(parents=True, exist_ok=True)
+    written.begin(folder)
     for name, options in chosen.items():
         look = importlib.import_module(f"cldnn_lab.diagnostics.{name}")
         files += look.run(model, dataset, folder, options, title)

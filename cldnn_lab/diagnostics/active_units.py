@@ -26,6 +26,12 @@ from cldnn_lab.runs import Run
 _STEPS = (1, 1.5, 2, 3, 5, 7)
 
 
+def check(model: keras.Model, dataset: Dataset, options: ActiveUnits) -> None:
+    """Refuse a network without ReLU, and images that are not there."""
+    _relu_outputs(model)
+    _images(dataset, options)
+
+
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: ActiveUnits, title: str) -> list[Path]:
     """Count in a trained network: one point a layer; the curve over the epochs needs :func:`watcher`.
 

@@ -22,6 +22,13 @@ from cldnn_lab.errors import Mistake
 _TRANSPARENT = (*forward.DROPOUTS, keras.layers.Activation, keras.layers.ReLU)
 
 
+def check(model: keras.Model, dataset: Dataset, options: Deconvnet) -> None:
+    """Refuse a network without such a convolution or with layers on the way to it that cannot be undone."""
+    layer = _target(model, options)
+    _chain(model, layer)
+    _check_maps(layer, options)
+
+
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: Deconvnet, title: str) -> list[Path]:
     """Draw ``deconvnet.png``: for each map the examples that excite it most, and what of each does so.
 
@@ -31,12 +38,10 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Deconvnet, 
     """
     layer = _target(model, options)
     chain = _chain(model, layer)
+    _check_maps(layer, options)
     split = forward.split_of(dataset, options.split)
     x = split.x[forward.some(split, options.examples)]
     peaks = np.concatenate([v[0].max(axis=(1, 2)) for v in forward.batches(model, [layer.output], x)])
-    number = peaks.shape[1]
-    if options.maps and max(options.maps) >= number:
-        raise Mistake(f"diagnostics.deconvnet.maps: {layer.name} has {number} maps, 0 to {number - 1}.")
     maps = options.maps or np.argsort(-peaks.max(axis=0), kind="stable")[: options.top_maps].tolist()
 
     rows = []
@@ -151,6 +156,12 @@ def _target(model: keras.Model, options: Deconvnet) -> keras.layers.Layer:
     if not found:
         raise Mistake("diagnostics=deconvnet: this network has no 2-D convolution to project back from.")
     return found[-1]
+
+
+def _check_maps(layer: keras.layers.Layer, options: Deconvnet) -> None:
+    number = layer.output.shape[-1]
+    if options.maps and max(options.maps) >= number:
+        raise Mistake(f"diagnostics.deconvnet.maps: {layer.name} has {number} maps, 0 to {number - 1}.")
 
 
 def _chain(model: keras.Model, layer: keras.layers.Layer) -> list[keras.layers.Layer]:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from cldnn_lab import figures, losses
-from cldnn_lab.data.dataset import Dataset
+from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import FeatureMaps
 from cldnn_lab.errors import Mistake
@@ -23,15 +23,19 @@ POOLS = (
 )  # fmt: skip
 
 
+def check(model: keras.Model, dataset: Dataset, options: FeatureMaps) -> None:
+    """Refuse a network without such layers, and images that are not there."""
+    _chosen(model, options)
+    _images(dataset, options)
+
+
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: FeatureMaps, title: str) -> list[Path]:
     """Draw ``feature_maps_<index>.png`` for each image: the input, then each layer's maps below each other.
 
     Raises:
         Mistake: if the network has no such layer, or the data no such image.
     """
-    layers = _chosen(model, options)
-    split = forward.split_of(dataset, options.split)
-    images = forward.chosen(split, options.images, "diagnostics.feature_maps.images")
+    layers, images = _chosen(model, options), _images(dataset, options)
     paths = []
     for position, index in enumerate(options.images):
         example = images.x[position]
@@ -54,6 +58,11 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: FeatureMaps
             )
         )
     return paths
+
+
+def _images(dataset: Dataset, options: FeatureMaps) -> Split:
+    split = forward.split_of(dataset, options.split)
+    return forward.chosen(split, options.images, "diagnostics.feature_maps.images")
 
 
 def _chosen(model: keras.Model, options: FeatureMaps) -> list[keras.layers.Layer]:

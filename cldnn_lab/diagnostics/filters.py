@@ -17,6 +17,11 @@ from cldnn_lab.errors import Mistake
 _COLOURED = "{}, each on a colour scale of its own"
 
 
+def check(model: keras.Model, dataset: Dataset, options: Filters) -> None:
+    """Refuse a network without a layer whose weights can be shown."""
+    _tiles(_target(model, options), dataset)
+
+
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: Filters, title: str) -> list[Path]:
     """Draw ``filters.png``.
 
@@ -27,15 +32,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Filters, ti
     Raises:
         Mistake: if no layer has such weights.
     """
-    if options.layer is not None:
-        layer = forward.find(model, options.layer, "filters.layer")
-        if _kernel(layer) is None:
-            raise Mistake(f"diagnostics.filters.layer: {layer.name} ({type(layer).__name__}) has no kernel to show.")
-    else:
-        found = [layer for layer in forward.layers_of(model, "filters") if _kernel(layer) is not None]
-        if not found:
-            raise Mistake("diagnostics=filters: no layer of this network has a kernel to show.")
-        layer = found[0]
+    layer = _target(model, options)
     tiles, what = _tiles(layer, dataset)
     count = len(tiles)
     shown = f"first {options.limit} of {count} {what}" if count > options.limit else f"{count} {what}"
@@ -46,6 +43,18 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Filters, ti
         origin=dataset.origin,
     )
     return [path]
+
+
+def _target(model: keras.Model, options: Filters) -> keras.layers.Layer:
+    if options.layer is not None:
+        layer = forward.find(model, options.layer, "filters.layer")
+        if _kernel(layer) is None:
+            raise Mistake(f"diagnostics.filters.layer: {layer.name} ({type(layer).__name__}) has no kernel to show.")
+        return layer
+    found = [layer for layer in forward.layers_of(model, "filters") if _kernel(layer) is not None]
+    if not found:
+        raise Mistake("diagnostics=filters: no layer of this network has a kernel to show.")
+    return found[0]
 
 
 def _kernel(layer: keras.layers.Layer) -> np.ndarray | None:

@@ -10,11 +10,17 @@ import numpy as np
 import pandas as pd
 
 from cldnn_lab import figures, losses
-from cldnn_lab.data.dataset import Dataset
+from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import HiddenTraces
 from cldnn_lab.errors import Mistake
 from cldnn_lab.runs import Run
+
+
+def check(model: keras.Model, dataset: Dataset, options: HiddenTraces) -> None:
+    """Refuse a network without a recurrent layer, and sequences that are not there."""
+    _recurrent(model)
+    _examples(dataset, options)
 
 
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: HiddenTraces, title: str) -> list[Path]:
@@ -25,15 +31,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: HiddenTrace
     Raises:
         Mistake: if the network has no recurrent layer, or the data no such sequence.
     """
-    layers = [
-        layer
-        for layer in forward.layers_of(model, "hidden_traces")
-        if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional))
-    ]
-    if not layers:
-        raise Mistake("diagnostics=hidden_traces: this network has no recurrent layer; use model=rnn or model=cldnn.")
-    split = forward.split_of(dataset, options.split)
-    examples = forward.chosen(split, options.images, "diagnostics.hidden_traces.images")
+    layers, examples = _recurrent(model), _examples(dataset, options)
     states = [_every_step(layer) for layer in layers]
     paths = []
     for position, index in enumerate(options.images):
@@ -60,6 +58,22 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: HiddenTrace
         Run(folder).write_table(name, _table(sequence, target, prediction, hidden))
         paths += [folder / name, picture]
     return paths
+
+
+def _recurrent(model: keras.Model) -> list[keras.layers.Layer]:
+    layers = [
+        layer
+        for layer in forward.layers_of(model, "hidden_traces")
+        if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional))
+    ]
+    if not layers:
+        raise Mistake("diagnostics=hidden_traces: this network has no recurrent layer; use model=rnn or model=cldnn.")
+    return layers
+
+
+def _examples(dataset: Dataset, options: HiddenTraces) -> Split:
+    split = forward.split_of(dataset, options.split)
+    return forward.chosen(split, options.images, "diagnostics.hidden_traces.images")
 
 
 def _every_step(layer: keras.layers.Layer) -> Any:

@@ -18,6 +18,12 @@ from cldnn_lab.evaluation import predicted_classes
 from cldnn_lab.runs import Run
 
 
+def check(model: keras.Model, dataset: Dataset, options: Predictions) -> None:
+    """Refuse examples that are not there."""
+    if options.images:
+        forward.chosen(forward.split_of(dataset, options.split), options.images, "diagnostics.predictions.images")
+
+
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: Predictions, title: str) -> list[Path]:
     """Write ``predictions.csv``, all ranked examples, and ``predictions.png``, the worst of them.
 

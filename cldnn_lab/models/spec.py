@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cldnn_lab.errors import Mistake, nearest
-from cldnn_lab.models.names import keras_names, project_names
+from cldnn_lab.models.names import keras_names
 from cldnn_lab.targets import check_targets, walk
 
 INPUTS = ("image", "sequence", "vector", "tokens", "any")
@@ -46,27 +46,8 @@ def check(model: Mapping[str, Any]) -> None:
             )
     check_targets(layers, "model.layers")
     for place, node in walk(layers, "model.layers"):
-        if "_target_" in node:
-            check_target_name(node["_target_"], f"{place}._target_")
         for key, value in node.items():
             _check_argument(model, f"{place}.{key}", key, value)
-
-
-def check_target_name(target: str, where: str) -> None:
-    """Refuse a ``_target_`` whose class does not exist, with the nearest that does.
-
-    Raises:
-        Mistake: naming the place.
-    """
-    module, _, name = target.rpartition(".")
-    if module.startswith("keras."):
-        known = keras_names(module.removeprefix("keras."))
-    else:
-        known = project_names(module.rpartition(".")[2])
-    # Classes only: the functions beside them (serialize, get) make no layer.
-    offered = [option for option in known if option[0].isupper() or module.endswith(".blocks")]
-    if offered and name not in offered:
-        raise Mistake(f"{where}: there is no {target}; {_short(nearest(name, offered))}.")
 
 
 def _check_input(model: Mapping[str, Any]) -> None:
@@ -153,7 +134,3 @@ def _is_number(value: Any) -> bool:
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _short(hint: str, limit: int = 300) -> str:
-    return hint if len(hint) <= limit else hint[:limit].rsplit(", ", 1)[0] + ", ..."

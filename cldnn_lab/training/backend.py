@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cldnn_lab.errors import Mistake
-from cldnn_lab.training import device
+from cldnn_lab.quiet import quiet
+from cldnn_lab.training import cores, device
 from cldnn_lab.training.policy import Policy, choose
 
 if TYPE_CHECKING:
     from cldnn_lab.schema import Config
 
 _threads: int | None = None  # to which this process was limited when Keras was imported
-_processors = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set[int]()
 
 
 def suits(backend: str, threads: int | None) -> bool:
@@ -34,26 +32,22 @@ def check_threads(threads: int | None) -> None:
     Raises:
         Mistake: where the system cannot limit them, or has not so many.
     """
-    if threads is not None and not _processors:
+    if threads is not None and not cores.AVAILABLE:
         raise Mistake("threads: this system cannot limit the threads of a process; leave threads=null.")
-    if threads is not None and threads > len(_processors):
-        raise Mistake(f"threads: {threads} are more than the {len(_processors)} that this process may use.")
-
-
-def _run_on(threads: int | None) -> None:
-    if _processors:
-        os.sched_setaffinity(0, sorted(_processors)[:threads])
+    if threads is not None and threads > len(cores.AVAILABLE):
+        raise Mistake(f"threads: {threads} are more than the {len(cores.AVAILABLE)} that this process may use.")
 
 
 def bind(backend: str, threads: int | None = None) -> None:
     """Decide what Keras will compute with whenever it is first imported in this process.
 
     Args:
-        threads: how many processor threads; None for all. Backends start as many as the process may run on.
+        threads: how many processor threads, each on a core that no other run has taken, as far as there are; None for
+            all. Backends start as many as the process may run on.
     """
     global _threads
     if threads != _threads:
-        _run_on(threads)
+        cores.limit(threads)
     _threads = threads
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -78,26 +72,6 @@ def _import() -> Any:
         extra = "" if backend == "tensorflow" else f" (pip install 'cldnn-lab[{backend}]')"
         raise Mistake(f"backend: {backend} is not installed{extra}.") from error
     return keras
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep TensorFlow's start-up chatter, which its C++ side writes past Python and which says nothing that a
-    user can act on, from standard error. Python's own exceptions come through."""
-    try:
-        descriptor = sys.stderr.fileno()
-    except (AttributeError, OSError, ValueError):  # standard error is no file, as under some notebooks
-        yield
-        return
-    sys.stderr.flush()
-    kept = os.dup(descriptor)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), descriptor)
-    try:
-        yield
-    finally:
-        os.dup2(kept, descriptor)
-        os.close(kept)
 
 
 def start(config: Config, data_bytes: int = 0) -> Policy:
@@ -138,10 +112,9 @@ def run_apart(folder: Path) -> int:
     # Ctrl-C reaches both processes; the one that trains writes what it has, so this one waits for it.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        _run_on(None)  # a new process inherits the processors of the thread that starts it
-        status = subprocess.run([sys.executable, "-m", "cldnn_lab.worker", str(folder)], check=False).returncode
+        with cores.all_of_them():  # a new process inherits the cores of the thread that starts it
+            status = subprocess.run([sys.executable, "-m", "cldnn_lab.worker", str(folder)], check=False).returncode
     finally:
-        _run_on(_threads)
         signal.signal(signal.SIGINT, before)
     if status == 130:
         raise KeyboardInterrupt

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from cldnn_lab import written
 from cldnn_lab.errors import Mistake
 from cldnn_lab.schema import Settings
 from cldnn_lab.training.fit import Plan
@@ -27,7 +28,8 @@ def callbacks(settings: Settings, folder: Path, plan: Plan) -> list[keras.callba
         import tensorboard  # noqa: F401
     except ModuleNotFoundError as error:
         raise Mistake("logger: tensorboard is not installed (pip install 'cldnn-lab[tensorboard]').") from error
-    return [_TensorBoard(str(folder / "tensorboard"), plan)]
+    events = folder / "tensorboard"
+    return [_TensorBoard(str(events), plan), _Listed(folder, events)]
 
 
 class _TensorBoard(keras.callbacks.TensorBoard):
@@ -39,3 +41,21 @@ class _TensorBoard(keras.callbacks.TensorBoard):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         super().on_epoch_end(epoch if self.plan.by_epoch else self.plan.step_of(epoch), logs)
+
+
+class _Listed(keras.callbacks.Callback):
+    """Lists the event files as the run's own as they come: TensorBoard alone knows their names."""
+
+    def __init__(self, folder: Path, events: Path) -> None:
+        super().__init__()
+        self.folder, self.events = folder, events
+        self.before = self._files()
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        written.add(self.folder, self._files() - self.before)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        written.add(self.folder, self._files() - self.before)
+
+    def _files(self) -> set[Path]:
+        return {path for path in self.events.rglob("*") if path.is_file()}

@@ -217,6 +217,8 @@ def fit(
                 hooks.on_epoch_end(number, logs)
         engine.average()
         hooks.on_train_end()
+    if stop.made and outcome.status == "completed":
+        outcome.status = "interrupted"
     return outcome
 
 

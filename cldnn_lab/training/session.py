@@ -117,6 +117,12 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
             f"{dataset.name} have {dataset.train.y.shape[1:]}; use a model that answers at every time step, such as "
             "model=pulse_rnn."
         )
+    if dataset.task != "regression" and len(model.output_shape) != 2:
+        raise Mistake(
+            f"The model ends in outputs of shape {model.output_shape[1:]} for an example, but each example of "
+            f"{dataset.name} has one class; set return_sequences: false in its last recurrent layer, or put a "
+            "keras.layers.Flatten before its outputs."
+        )
     if settings.window is not None:
         _check_window(settings.window, settings.batch_size, dataset)
         shape = (settings.window, *dataset.input_shape[1:])

@@ -1,0 +1,43 @@
+"""What is typed on the command line, in the order that Hydra's parser needs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from hydra._internal.utils import get_args_parser
+
+
+def overrides_first(arguments: Sequence[str]) -> list[str]:
+    """The same arguments with all flags behind the overrides, each in its own order.
+
+    Hydra's parser takes overrides from one place alone: those behind a flag that stands between two of them are an
+    error to it.
+
+    >>> overrides_first(["model=cnn", "--config-dir", "mine", "-m", "seed=1,2"])
+    ['model=cnn', 'seed=1,2', '--config-dir', 'mine', '-m']
+    """
+    options = [action for action in get_args_parser()._actions if action.option_strings]
+    overrides: list[str] = []
+    flags: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument == "--":
+            return [*overrides, *rest, *flags]
+        if not argument.startswith("-"):
+            overrides.append(argument)
+            continue
+        flags.append(argument)
+        if rest and any(_takes(option, argument, rest[0]) for option in options):
+            flags.append(rest.pop(0))
+    return [*overrides, *flags]
+
+
+def _takes(option: argparse.Action, flag: str, following: str) -> bool:
+    """Whether ``flag``, which may be shortened as argparse allows, is ``option`` and ``following`` its value."""
+    if not any(name.startswith(flag) for name in option.option_strings):
+        return False
+    if option.nargs == "?":
+        return following in (option.choices or ())
+    return option.nargs is None
