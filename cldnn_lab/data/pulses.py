@@ -3,10 +3,12 @@
 The published files of the course's exercise are read where they are found; else sequences like theirs are made. What
 was measured in those files, 1,000 sequences with 5,577 pulses, is what is made here:
 
-- A pulse is 3 steps or longer, 4.9 on average, and ends with the same probability at every step after the second; its
+- A pulse is 3 steps or longer, 5 on average, and ends with the same probability at every step after the second; its
   height is uniform from 0.5 to 1.
 - After a pulse come at least as many empty steps as it had and one more; the next begins with the same probability at
-  each from there on, 8.4 steps later on average. Before the first it is the same, as after a pulse of no length.
+  each from there on, 7.9 steps later on average. Before the first it is the same, as after a pulse of no length.
+- A pulse that, with its triangle, would not be over 14 steps after the end is left out, and all after it: towards the
+  end pulses are rarer and shorter. What else reaches past the end is cut off.
 - A triangle begins at the first step after its pulse, rises for as many steps as the pulse had, reaches its height at
   the last of these and falls as fast. Where two overlap they add up.
 - White noise, uniform within 0.01 of 0, lies on inputs and targets, apart from each other.
@@ -25,7 +27,7 @@ from cldnn_lab.data.safe_pickle import load_array
 from cldnn_lab.errors import Mistake
 
 FILES = ("pulsedata1-trn.npy", "pulsedata1-val.npy")
-SHORTEST, MEAN_LENGTH, MEAN_WAIT = 3, 4.9, 8.4  # steps
+SHORTEST, MEAN_LENGTH, MEAN_WAIT, OVERHANG = 3, 5.0, 7.9, 14  # steps
 HEIGHTS = (0.5, 1.0)
 
 
@@ -60,16 +62,18 @@ def _read(path: Path) -> Split:
 
 
 def made(config: PulsesConfig, count: int, rng: np.random.Generator) -> Split:
-    """``count`` sequences; what does not fit at the end is cut off."""
+    """``count`` sequences of inputs and of targets."""
     pulses, triangles = rng.uniform(-config.noise, config.noise, (2, count, config.length)).astype(np.float32)
     for pulse, triangle in zip(pulses, triangles, strict=True):
-        start = rng.geometric(1 / MEAN_WAIT)
-        while start < config.length:
+        end = width = 0
+        while True:
+            start = end + width + rng.geometric(1 / MEAN_WAIT)
             width = SHORTEST - 1 + rng.geometric(1 / (MEAN_LENGTH - SHORTEST + 1))
-            height = rng.uniform(*HEIGHTS)
             end = start + width
+            if end + 2 * width > config.length + OVERHANG:
+                break
+            height = rng.uniform(*HEIGHTS)
             pulse[start:end] += height
             answer = triangle[end : end + 2 * width - 1]
             answer += (height * (1 - np.abs(np.arange(1, 2 * width) - width) / width))[: len(answer)]
-            start = end + width + rng.geometric(1 / MEAN_WAIT)
     return Split(pulses[..., None], triangles[..., None])
