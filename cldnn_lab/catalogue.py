@@ -35,9 +35,9 @@ and any of its settings can be overridden on the same line, such as `epochs=3`. 
 prints. *Measured* is what this project got, and *on what* says with how much training, on which machine: where the
 budget is smaller than the published one, the figure shows that the network learns, not where it ends. Seconds are
 those of a whole run on a machine that other work shared, left out where the run was halted for a while. Data come from
-`data_root`; what is not public is generated, and the remarks say so. *At 100 times the rate*: plain gradient descent in
-small steps goes nearly the same way in a hundredth of the steps, so a few epochs stand for hundreds; steps that large
-are noisier.
+`data_root`; what is missing there is generated, and the remarks say so. *At 100 times the rate*: plain gradient
+descent in small steps goes nearly the same way in a hundredth of the steps, so a few epochs stand for hundreds; steps
+that large are noisier.
 
 This page is written by `python -m cldnn_lab.catalogue` from the files in `conf/experiment`."""
 

@@ -61,7 +61,6 @@ def test_configs_are_read_without_anything_heavy() -> None:
         ("radioml", {"classes": ["QPKS"]}, "did you mean QPSK"),
         ("mnist56", {"classes": [5]}, "data.classes: mnist56"),
         ("pulses", {"classes": [5]}, "data.classes: pulses"),
-        ("shapes", {"smallest": 40, "largest": 30}, "data.smallest: 40 is above data.largest"),
         ("dbpedia", {"one_hot": True}, "data.one_hot"),
         ("image_folder", {}, "data.path"),
         ("image_folder", {"path": "x", "size": [28]}, "data.size"),

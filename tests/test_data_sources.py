@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import pickle
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from data_files import Evil, load, radioml_cells, write_cifar, write_idx, write_png
+from scipy.stats import chisquare, kstest
 
 from cldnn_lab.data import cifar10, fingerprint
 from cldnn_lab.errors import Mistake
@@ -94,62 +97,133 @@ def test_a_broken_array_is_told_with_its_folder(tmp_path: Path) -> None:
 # --- shapes ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "first"), [("crt", "circle"), ("r3", "square")])
+@pytest.mark.parametrize(("kind", "first"), [("crt", "rectangle"), ("r3", "square")])
 def test_shapes_are_drawn_from_a_seed(tmp_path: Path, kind: str, first: str) -> None:
     dataset = load("shapes", tmp_path, kind=kind, train_size=60, test_size=90)
     assert dataset.train.x.shape == (60, 64, 64, 1) and dataset.test.x.shape == (90, 64, 64, 1)
     assert dataset.classes[0] == first and (np.bincount(dataset.test.y) == 30).all()
     assert dataset.synthetic and dataset.origin == "drawn by the project, seed 1"
-    assert dataset.train.x.min() >= 0 and dataset.train.x.max() <= 1
     same = load("shapes", tmp_path, kind=kind, train_size=60, test_size=90)
     assert fingerprint(same) == fingerprint(dataset)
     other = load("shapes", tmp_path, kind=kind, train_size=60, test_size=90, seed=2)
     assert fingerprint(other) != fingerprint(dataset)
 
 
-def silhouettes(tmp_path: Path, **settings: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Without noise and with full contrast: where the shapes are, and what they are."""
-    dataset = load("shapes", tmp_path, train_size=150, test_size=3, noise=0, contrast=1, **settings)
-    return dataset.train.x[..., 0] > 0.5, dataset.train.y
+def outlines(kind: str, count: int = 3000) -> dict[str, np.ndarray]:
+    """By name of class, what was drawn: pictures (N, 64, 64) of True on False."""
+    dataset = load("shapes", Path("nowhere"), kind=kind, train_size=count, test_size=3)
+    assert np.isin(dataset.train.x, (0, 1)).all()
+    return {name: dataset.train.x[dataset.train.y == label, ..., 0] > 0 for label, name in enumerate(dataset.classes)}
 
 
-def extents(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return shapes.any(axis=1).sum(axis=1), shapes.any(axis=2).sum(axis=1)
+def boxes(pictures: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The first and the last column and row of each outline, its width and its height, in pixels."""
+    sides = []
+    for rows in (1, 2):
+        taken = pictures.any(axis=rows)
+        sides += [taken.argmax(axis=1), 63 - taken[:, ::-1].argmax(axis=1)]
+    left, right, top, bottom = sides
+    return left, right, top, bottom, right - left + 1, bottom - top + 1
 
 
-def test_rectangles_of_r3_differ_by_the_ratio_of_their_sides(tmp_path: Path) -> None:
-    shapes, y = silhouettes(tmp_path, kind="r3", smallest=20, largest=40, closest=1.5, farthest=1.5)
-    width, height = extents(shapes)
-    ratio = width / height
-    for label, expected in enumerate((1, 1.5, 1 / 1.5)):
-        assert np.allclose(ratio[y == label], expected, rtol=0.12)
-    # A rectangle fills the box around it.
-    assert (shapes.sum(axis=(1, 2)) == width * height).all()
+def is_uniform(values: np.ndarray, low: int, high: int) -> bool:
+    """Whether these whole numbers are all there from low to high, each about as often as any other."""
+    counts = np.bincount(values, minlength=high + 1)
+    return len(counts) == high + 1 and counts[:low].sum() == 0 and chisquare(counts[low:]).pvalue > 1e-3
 
 
-def test_shapes_of_crt_have_the_areas_of_what_they_are(tmp_path: Path) -> None:
-    shapes, y = silhouettes(tmp_path, kind="crt", smallest=32, largest=32, closest=1.6, farthest=1.6)
-    area = shapes.sum(axis=(1, 2))
-    assert np.allclose(area[y == 0], np.pi * 16**2, rtol=0.02)
-    assert np.allclose(area[y == 1], 32 * 20, rtol=0.04)
-    # A triangle in a circle covers at most what an equilateral one does.
-    assert (area[y == 2] < 1.05 * 3 * np.sqrt(3) / 4 * 16**2).all() and (area[y == 2] > 150).all()
-    turned = extents(shapes[y == 1])[0]
-    assert turned.std() > 3
+def frame(left: int, top: int, width: int, height: int) -> np.ndarray:
+    """A rectangle as the published pictures have it: two pixels above and below, three at the sides."""
+    picture = np.zeros((64, 64), bool)
+    picture[top : top + height, left : left + width] = True
+    picture[top + 2 : top + height - 2, left + 3 : left + width - 3] = False
+    return picture
 
 
-def test_shapes_vary_in_place_size_and_grey_and_stay_inside(tmp_path: Path) -> None:
-    shapes, _ = silhouettes(tmp_path, kind="crt", smallest=16, largest=40, shift=12)
-    border = np.concatenate([shapes[:, 0], shapes[:, -1], shapes[:, :, 0], shapes[:, :, -1]], axis=1)
-    assert not border.any()
-    middle = (shapes * np.arange(64)).sum(axis=(1, 2)) / shapes.sum(axis=(1, 2))
-    assert middle.std() > 4 and shapes.sum(axis=(1, 2)).std() > 100
-    plain = load("shapes", tmp_path, kind="crt", train_size=90, noise=0, contrast=0.3).train.x
-    contrast = plain.max(axis=(1, 2, 3)) - plain.min(axis=(1, 2, 3))
-    assert contrast.min() >= 0.29 and contrast.std() > 0.1
-    noisy = load("shapes", tmp_path, kind="crt", train_size=90, noise=0.05, contrast=0.3).train.x
-    corner = noisy[(noisy[:, :3, :3].mean(axis=(1, 2, 3)) > 0.2), :3, :3]
-    assert 0.03 < corner.std(axis=(1, 2)).mean() < 0.07
+def test_rectangles_are_those_of_the_published_pictures() -> None:
+    drawn = outlines("crt")["rectangle"]
+    left, right, top, bottom, width, height = boxes(drawn)
+    assert all((frame(*box) == picture).all() for *box, picture in zip(left, top, width, height, drawn, strict=True))
+    assert is_uniform(width, 9, 35) and is_uniform(height, 9, 35)
+    assert abs(np.corrcoef(width, height)[0, 1]) < 0.1
+    for first, last, length in ((left, right, width), (top, bottom, height)):
+        assert first.min() == 2 and last.max() == 61
+        # Anywhere in the room there is, whatever the size.
+        assert kstest((first - 2 + 0.5) / (61 - length), "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("name", "across", "down"), [("square", 1, 1), ("lying", 1.5, 1), ("standing", 1, 1.5)])
+def test_rectangles_of_r3_differ_by_the_ratio_of_their_sides(name: str, across: float, down: float) -> None:
+    drawn = outlines("r3")[name]
+    left, right, top, bottom, width, height = boxes(drawn)
+    assert all((frame(*box) == picture).all() for *box, picture in zip(left, top, width, height, drawn, strict=True))
+    # From middle to middle of its lines a side is three pixels shorter, and the ratio exact but for half a pixel.
+    side = np.minimum(width, height) - 3
+    assert is_uniform(side, 6, 32)
+    assert (width - 3 == np.floor(across * side)).all() and (height - 3 == np.floor(down * side)).all()
+    for first, last, length in ((left, right, width), (top, bottom, height)):
+        assert first.min() == 2 and last.max() == 61
+        assert kstest((first - 2 + 0.5) / (61 - length), "uniform").pvalue > 1e-3
+
+
+# The smallest circle: libgd's, two pixels thick.
+CIRCLE = [
+    "...#######...",
+    "..#########..",
+    ".###....####.",
+    "###......###.",
+    "##........##.",
+    "##........###",
+    "##........###",
+    "##........##.",
+    "###.......##.",
+    "####.....###.",
+    ".##########..",
+    "..########...",
+    ".....##......",
+]
+
+
+def test_circles_are_those_of_the_published_pictures() -> None:
+    drawn = outlines("crt")["circle"]
+    left, right, top, bottom, width, height = boxes(drawn)
+    assert (width == height).all() and (width % 2 == 1).all()
+    radius = width // 2
+    assert is_uniform(radius, 6, 26)
+    for first, last in ((left, right), (top, bottom)):
+        assert first.min() == 4 and last.max() == 60
+        assert kstest((first - 4 + 0.5) / (58 - width), "uniform").pvalue > 1e-3
+    small = np.flatnonzero(radius == 6)[0]
+    rows = drawn[small, top[small] : bottom[small] + 1, left[small] : right[small] + 1]
+    assert ["".join("#" if taken else "." for taken in row) for row in rows] == CIRCLE
+    down, across = np.mgrid[:64, :64]
+    for picture, x, y, r in zip(drawn, left + radius, top + radius, radius, strict=True):
+        # The line lies half a pixel up and to the left: those that thicken it do.
+        away = np.hypot(across - x + 0.5, down - y + 0.5)[picture]
+        assert r - 2.2 < away.min() and away.max() < r + 0.8 and 2 < len(away) / (2 * np.pi * r) < 2.3
+
+
+def test_triangles_are_those_of_the_published_pictures() -> None:
+    """By their moments: the mean squared distance from the middle of an equilateral outline is side²/6."""
+    drawn = outlines("crt")["triangle"]
+    left, right, top, bottom, _, _ = boxes(drawn)
+    assert left.min() == top.min() == 4 and right.max() == bottom.max() == 58
+    points = [np.argwhere(picture) @ np.array([1j, 1]) for picture in drawn]
+    middle = np.array([z.mean() for z in points])
+    square, turn, cube = (
+        np.array([f(z - z.mean()) for z in points])
+        for f in (lambda z: (abs(z) ** 2).mean(), lambda z: abs((z**2).mean()), lambda z: (z**3).mean())
+    )
+    side = np.sqrt(6 * square)
+    # Of the published 497: sides of 8.4, 15.5, 24.1, 31.6 and 40.3 pixels at these quantiles.
+    assert np.allclose(np.quantile(side, [0.05, 0.25, 0.5, 0.75, 0.95]), [8.4, 15.5, 24.1, 31.6, 40.3], rtol=0.1)
+    assert 5 < side.min() < 7 and 46 < side.max() < 50
+    assert abs(middle.mean() - (33.2 + 30.9j)) < 0.6
+    assert abs(middle.real.std() - 4.7) < 0.4 and abs(middle.imag.std() - 4.7) < 0.4
+    # As long in every direction (published: 0.033), three corners (0.697), two pixels thick or a little less (5.33).
+    assert abs(np.median(turn / square) - 0.033) < 0.01 and abs(np.median(abs(cube) / square**1.5) - 0.697) < 0.01
+    assert abs(np.median(drawn.sum(axis=(1, 2)) / side) - 5.33) < 0.05
+    assert chisquare(np.histogram(np.angle(cube), 12, (-np.pi, np.pi))[0]).pvalue > 1e-3
 
 
 def shape_folder(folder: Path, kind: str = "crt", count: int = 6) -> Path:
@@ -167,6 +241,8 @@ def test_the_reports_own_shape_folders(tmp_path: Path) -> None:
         dataset = load("shapes", tmp_path, **settings)
         assert dataset.train.x.shape == (6, 64, 64, 1) and dataset.train.y.tolist() == [0, 1, 2, 0, 1, 2]
         assert np.allclose(dataset.train.x[4], 5 / 255) and not dataset.synthetic
+        # The first column of the published targets is the rectangles'.
+        assert dataset.classes == ("rectangle", "circle", "triangle")
     comma = tmp_path / "shapes" / "crt-trn_trg.csv"
     comma.write_text("1,0,0\n0,1,0\n")
     assert len(load("shapes", tmp_path).train) == 2
@@ -198,29 +274,73 @@ def test_a_shape_folder_that_lacks_files(tmp_path: Path) -> None:
 # --- pulses ---------------------------------------------------------------------------------------
 
 
-def test_pulses_follow_the_reports_rules(tmp_path: Path) -> None:
+def pulses_of(sequences: np.ndarray) -> Iterator[tuple[np.ndarray, list[tuple[int, int]]]]:
+    """Each sequence, and where its pulses start and end."""
+    for sequence in sequences[..., 0]:
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], sequence > 0.25, [0]])))
+        yield sequence, [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
+
+
+def test_pulses_are_those_of_the_published_sequences(tmp_path: Path) -> None:
     dataset = load("pulses", tmp_path)
     assert dataset.task == "regression" and dataset.outputs == 1 and dataset.classes == ()
     for split in (dataset.train, dataset.test):
-        assert split.x.shape == split.y.shape == (500, 100, 1) and split.y.dtype == np.float32
-    lengths, heights = set(), []
-    for pulse, triangle in zip(dataset.train.x[..., 0], dataset.train.y[..., 0], strict=True):
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], pulse > 0, [0]])))
-        for (start, end), after in zip(edges.reshape(-1, 2), [*edges[2::2], None], strict=True):
-            width = end - start
-            if end == 100:
-                continue
-            lengths.add(int(width))
-            heights.append(pulse[start])
-            assert (pulse[start:end] == pulse[start]).all()
-            assert after is None or after - end >= 2 * width
-            # The triangle starts where the pulse ends and is as high in its middle, one width later.
-            ramp = pulse[start] * (1 - np.abs(np.arange(2 * width) - width) / width)
-            assert np.allclose(triangle[end : end + 2 * width], ramp[: 100 - end], atol=1e-6)
-    assert len(lengths) >= 6 and np.std(heights) > 0.15
-    outside = dataset.train.y[dataset.train.x > 0]
-    assert (outside == 0).all()
+        assert split.x.shape == split.y.shape == (500, 100, 1) and split.x.dtype == split.y.dtype == np.float32
     assert dataset.synthetic and "made by the project" in dataset.origin
+    starts, counts, lengths, heights, waits, over = [], [], [], [], [], []
+    inputs = np.concatenate([dataset.train.x, dataset.test.x])
+    for sequence, places in pulses_of(inputs):
+        counts.append(len(places))
+        starts += [places[0][0]] if places else []
+        whole = [(start, end) for start, end in places if end < 100]
+        lengths += [end - start for start, end in whole]
+        heights += [sequence[start:end].mean() for start, end in whole]
+        # What is left of the wait after as many steps as the pulse had.
+        waits += [after - 2 * end + start for (start, end), (after, _) in pairwise(places)]
+        over += [3 * end - 2 * start for start, end in whole]
+    # The published 1,000 sequences: 5.58 pulses each, of 3 steps (0.34 of them) or more, 4.90 on average, the first
+    # after 7.94 steps, 7.25 more than its length after a pulse that another follows.
+    assert abs(np.mean(counts) - 5.58) < 0.15
+    assert (
+        min(lengths) == 3 and abs(np.mean(lengths) - 4.90) < 0.12 and abs(np.mean(np.equal(lengths, 3)) - 0.34) < 0.03
+    )
+    assert min(starts) == 1 and abs(np.mean(starts) - 7.94) < 0.8
+    assert min(waits) == 1 and abs(np.mean(waits) - 7.25) < 0.5
+    assert kstest(heights, "uniform", args=(0.5, 0.5)).pvalue > 1e-3
+    assert abs(np.corrcoef(lengths, heights)[0, 1]) < 0.05
+    # In the last ten steps fewer (0.207 of the steps, 0.276 before): none is over, with its triangle, after step 114.
+    assert max(over) == 114 and abs((inputs[:, -10:] > 0.25).mean() - 0.207) < 0.015
+    assert abs((inputs[:, :-10] > 0.25).mean() - 0.276) < 0.01
+
+
+def test_triangles_answer_pulses_and_add_up(tmp_path: Path) -> None:
+    dataset = load("pulses", tmp_path, noise=0)
+    sums = []
+    for (sequence, places), triangles in zip(pulses_of(dataset.train.x), dataset.train.y[..., 0], strict=True):
+        answer = np.zeros(300)
+        for start, end in places:
+            width, height = end - start, sequence[start]
+            assert (sequence[start:end] == height).all()
+            up = height * np.arange(1, width + 1) / width
+            answer[end : end + width] += up
+            answer[end + width : end + 2 * width - 1] += up[-2::-1]
+        assert np.allclose(triangles, answer[:100], atol=1e-6)
+        sums.append(triangles.max())
+    assert max(sums) > 1.1  # where two overlap
+
+
+def test_noise_lies_on_pulses_and_on_triangles(tmp_path: Path) -> None:
+    for settings, reach in (({}, 0.01), ({"noise": 0.1}, 0.1)):
+        split = load("pulses", tmp_path, **settings).train
+        rest = np.array([sequence[:2] for sequence in split.x[..., 0] if sequence[:6].max() <= reach])
+        other = np.array([triangle[:2] for triangle in split.y[..., 0]])
+        for noise in (rest, other):
+            assert (
+                abs(noise).max() <= reach and kstest(noise.ravel(), "uniform", args=(-reach, 2 * reach)).pvalue > 1e-3
+            )
+            assert abs(np.corrcoef(noise.T)[0, 1]) < 0.2
+        quiet = (split.x[:, :2, 0] <= reach).all(axis=1)
+        assert abs(np.corrcoef(split.x[quiet, 0, 0], split.y[quiet, 0, 0])[0, 1]) < 0.2
 
 
 def test_pulses_reversed_swap_roles_and_time(tmp_path: Path) -> None:

@@ -183,18 +183,13 @@ class RandomConfig(DataConfig):
 
 @dataclass
 class ShapesConfig(DataConfig):
-    """Pictures of 64x64 with one shape each, drawn by the project; the published folders load too.
+    """Pictures of 64x64 with one shape each: the published folders, or drawn by the project after them.
 
     Attributes:
-        kind: ``crt`` (circle, rectangle, triangle) or ``r3`` (square, lying and standing rectangle).
+        kind: ``crt`` (rectangle, circle, triangle) or ``r3`` (square, lying and standing rectangle).
         path: the folder that holds ``<kind>-trn/`` and its ``_trg.csv``; null to look under ``data_root``,
             and to draw if none is there.
         train_size, test_size: pictures drawn.
-        noise: standard deviation of the pixel noise, where black is 0 and white is 1.
-        smallest, largest: bounds of a shape's longer side (a circle's diameter).
-        shift: how far a shape may lie from the middle, either way.
-        contrast: least difference of grey between shape and ground.
-        closest, farthest: bounds of the ratio of a rectangle's longer to its shorter side.
         seed: draws the pictures.
     """
 
@@ -202,26 +197,12 @@ class ShapesConfig(DataConfig):
     path: str | None = None
     train_size: int = field(default=500, metadata={"min": 3, "unit": "pictures"})
     test_size: int = field(default=1000, metadata={"min": 3, "unit": "pictures"})
-    noise: float = field(default=0.02, metadata={"min": 0, "max": 1})
-    smallest: float = field(default=36, metadata={"min": 6, "max": 60, "unit": "pixels"})
-    largest: float = field(default=50, metadata={"min": 6, "max": 60, "unit": "pixels"})
-    shift: float = field(default=3, metadata={"min": 0, "max": 32, "unit": "pixels"})
-    contrast: float = field(default=0.8, metadata={"above": 0, "max": 1})
-    closest: float = field(default=1.3, metadata={"min": 1, "max": 6})
-    farthest: float = field(default=1.7, metadata={"min": 1, "max": 6})
     seed: int = field(default=1, metadata={"min": 0, "max": 2**32 - 1})
-
-    def check(self) -> None:
-        super().check()
-        for low, high in (("smallest", "largest"), ("closest", "farthest")):
-            least, most = getattr(self, low), getattr(self, high)
-            if least > most:
-                raise Mistake(f"data.{low}: {least:g} is above data.{high}, {most:g}: swap them.")
 
 
 @dataclass
 class PulsesConfig(DataConfig):
-    """Square pulses and the triangles that answer them, a value per time step.
+    """Square pulses and the triangles that answer them, a value per time step: the published files, or made after them.
 
     Attributes:
         path: the folder of ``pulsedata1-trn.npy`` and ``pulsedata1-val.npy``; null to look under
@@ -229,6 +210,7 @@ class PulsesConfig(DataConfig):
         reversed: swap input and target, and run time backwards.
         train_size, test_size: sequences made.
         length: steps of a sequence made.
+        noise: how far from 0 the noise on inputs and targets made reaches, either way; it is uniform.
         seed: draws the sequences.
     """
 
@@ -237,6 +219,7 @@ class PulsesConfig(DataConfig):
     train_size: int = field(default=500, metadata={"min": 2, "unit": "sequences"})
     test_size: int = field(default=500, metadata={"min": 2, "unit": "sequences"})
     length: int = field(default=100, metadata={"min": 20, "unit": "steps"})
+    noise: float = field(default=0.01, metadata={"min": 0, "max": 1})
     seed: int = field(default=1, metadata={"min": 0, "max": 2**32 - 1})
 
     def check(self) -> None:
