@@ -1,7 +1,7 @@
 """What is in the RadioML files, measured on generated vectors: the pictures and figures of docs/radioml.md.
 
     python benchmarks/radioml.py signals       pictures, and the SNR by label (a minute)
-    python benchmarks/radioml.py training      networks trained on either recipe, by capture and by vector (hours)
+    python benchmarks/radioml.py training      networks trained on either recipe, by capture and by vector (minutes)
 
 Each writes its pictures and tables beside the page and its figures into the page, between two comments.
 """
@@ -226,15 +226,16 @@ def signals() -> None:
     write_block("signals", fit_lines(table))
 
 
-# The CLDNN of 000 with a fifth of its maps, so that a dozen runs take an hour.
+# A CNN with an eighth of its published maps, so that a dozen runs take minutes.
 TRAINED = [
-    "model=cldnn",
-    "model.filters={conv1:48,conv2:48,conv3:32,conv4:32}",
+    "model=modulation_cnn",
+    "model.filters={conv1:32,conv2:32,conv3:16,conv4:16}",
+    "model.dropout=0.3",
     "data=radioml",
-    "epochs=15",
+    "epochs=5",
     "schedule=cosine",
 ]
-SEEDS = "1,2,3"
+SEEDS = "1,2"
 
 
 def train(overrides: list[str]) -> list[dict]:
@@ -255,7 +256,8 @@ def training() -> None:
             print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
     table.to_csv(FOLDER / "training.csv", index=False)
-    lines = ["| recipe | test vectors | test accuracy | runs |", "| --- | --- | --- | --- |"]
+    lines = [f"`{' '.join(TRAINED)}`, 12,000 vectors at 10 to 18 dB to train on, 3,000 to test:", ""]
+    lines += ["| recipe | test vectors | test accuracy | seeds |", "| --- | --- | --- | --- |"]
     words = {"capture": "from captures of their own", "vector": "at random, as papers do"}
     for (recipe, split), runs in table.groupby(["recipe", "split"], sort=False)["test_accuracy"]:
         lines.append(f"| {recipe} | {words[split]} | {runs.mean():.3f} (sd {runs.std():.3f}) | {len(runs)} |")

@@ -7,8 +7,8 @@ pauses (in silence AM-DSB and WBFM are the same bare carrier), a wide range of l
 below 4 kHz, and the hiss of consonants, which pre-emphasis turns into wide deviation.
 
 The published files hold the quiet opening of their podcast alone; at 10 dB and more a network takes 64 % of their WBFM
-for AM-DSB. So this recording, too, opens in silence, and only in the last third of its opening with a soft voice, which
-turns the phase of WBFM by half a radian and more within a vector.
+for AM-DSB. So this recording, too, opens in silence, then with somebody far away, and in its last third with a soft
+voice near by: only that one turns the phase of WBFM by half a radian and more within a vector.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ AUDIO_RATE = 44_100  # Hz
 WHITENING_BITS = 256
 # Of the opening, 20,000 samples: every other one of them makes the 10,000 that a published capture sends.
 OPENING_SECONDS = 20_000 / AUDIO_RATE
-_SILENT_SHARE = 0.65
-_SOFT_RMS = 0.024  # of full scale, in the rest of the opening
+# What is heard in it, one after the other: shares of its length, and the level (rms) in full scale.
+_SILENT, _FAR, _NEAR = 0.30, 0.35, 0.35
+_FAR_RMS, _NEAR_RMS = 0.0016, 0.024
 
 # Vowel formants in Hz (Peterson and Barney 1952, rounded) with a fourth one common to all.
 _VOWELS = np.array(
@@ -67,15 +68,17 @@ def _text_bits(count: int) -> np.ndarray:
 
 
 def recording(rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """Speech that opens quietly, for :data:`OPENING_SECONDS`: two thirds silence, then a soft voice.
+    """Speech that opens quietly, for :data:`OPENING_SECONDS`: silence, a voice far away, a soft one near by.
 
     Returns:
         float32 within -1..1 (full scale), ``seconds`` long at AUDIO_RATE.
     """
     length = round(OPENING_SECONDS * AUDIO_RATE)
-    opening = _SILENCE * rng.standard_normal(length)
-    soft = _vowels(rng, length - round(_SILENT_SHARE * length))
-    opening[-len(soft) :] += soft * (_SOFT_RMS / np.sqrt(np.mean(soft**2)))
+    opening, at = _SILENCE * rng.standard_normal(length), round(_SILENT * length)
+    for share, level in ((_FAR, _FAR_RMS), (_NEAR, _NEAR_RMS)):
+        voice = _vowels(rng, round(share * length))
+        opening[at : at + len(voice)] += voice * (level / np.sqrt(np.mean(voice**2)))
+        at += len(voice)
     return np.concatenate([opening.astype(np.float32), speech(rng, seconds - OPENING_SECONDS)])
 
 
