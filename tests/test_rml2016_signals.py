@@ -229,7 +229,7 @@ def test_wbfm_at_its_own_rate_is_the_slow_one_read_faster() -> None:
     phase = np.interp(at, np.arange(160), np.unwrap(np.angle(slow)))
     inside = at >= 0
     apart = np.angle(x * np.exp(-1j * phase))[inside]  # whole turns do not count
-    np.testing.assert_allclose(apart, 0, atol=0.01)
+    np.testing.assert_allclose(apart, 0, atol=0.05)
 
 
 @pytest.mark.parametrize(("name", "flat"), [("QPSK", 0.67), ("PAM4", 0.96), ("AM-DSB", 0.1)])
