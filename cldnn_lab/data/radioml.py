@@ -23,6 +23,7 @@ from cldnn_lab.data.config import RML2016_EXTRA, RML2018_CLASSES, RadioMLConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import find, folders, given
 from cldnn_lab.data.labels import class_indices
+from cldnn_lab.data.rml2016.recipe import choose_recipe
 from cldnn_lab.data.safe_pickle import load_array, load_pickle
 from cldnn_lab.errors import Mistake
 
@@ -134,7 +135,6 @@ def _chosen_snrs(config: RadioMLConfig, available: Sequence[float], where: str) 
 def _generated(config: RadioMLConfig) -> Dataset:
     from cldnn_lab.data.rml2016.cache import cached
     from cldnn_lab.data.rml2016.generator import MODULATIONS
-    from cldnn_lab.data.rml2016.recipe import choose_recipe
 
     chosen = _default_classes(config, MODULATIONS, "the generator")
     kept = [MODULATIONS[index] for index in chosen]

@@ -49,14 +49,12 @@ class Transmitter:
     """One modulation.
 
     Attributes:
-        bits: what a capture sends; 0 where it sends audio.
-        samples: how long that is at 200 kHz, for a recipe.
+        samples: how long a capture is at 200 kHz, for a recipe.
         draw: what one capture sends, from its own random numbers.
         send: windows of the transmission: complex64 (windows, length), of ``content`` (captures, ...) as ``draw``
             gives it, ``capture`` and ``first`` (windows,), ``length``, the recipe and the seed of the recording.
     """
 
-    bits: int
     samples: Callable[[Recipe], int]
     draw: Callable[[np.random.Generator, Recipe, int], np.ndarray]
     send: Callable[[np.ndarray, np.ndarray, np.ndarray, int, Recipe, int], np.ndarray]
@@ -150,28 +148,26 @@ def pulse_windows(
     return out
 
 
-def _bits_sent(recipe: Recipe, bits: int, per_symbol: int) -> tuple[int, int]:
-    """Bits to draw for a capture, and samples sent before it begins."""
-    if recipe.start_up:
-        return bits, 0
-    return bits + per_symbol * (WARM_UP // SAMPLES_PER_SYMBOL), WARM_UP
-
-
 def _digital(bits: int, per_symbol: int, wave: Callable[..., np.ndarray]) -> Transmitter:
     """A transmitter of bits; ``wave(bits (captures, symbols, per_symbol), capture, first, length, recipe)`` sends."""
+    symbols = bits // per_symbol
 
     def draw(rng: np.random.Generator, recipe: Recipe, seed: int) -> np.ndarray:
-        count, _ = _bits_sent(recipe, bits, per_symbol)
-        drawn = draw_bits(rng, count, repeated_whitening=recipe.repeated_whitening)
-        return drawn[: count // per_symbol * per_symbol].reshape(-1, per_symbol)
+        count = symbols + _sent_before(recipe) // SAMPLES_PER_SYMBOL
+        drawn = draw_bits(rng, count * per_symbol, repeated_whitening=recipe.repeated_whitening)
+        return drawn.reshape(count, per_symbol)
 
     def send(
         content: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int, recipe: Recipe, seed: int
     ) -> np.ndarray:
-        before = _bits_sent(recipe, bits, per_symbol)[1]
-        return wave(content, capture, first + before, length, recipe)
+        return wave(content, capture, first + _sent_before(recipe), length, recipe)
 
-    return Transmitter(bits, lambda recipe: bits // per_symbol * SAMPLES_PER_SYMBOL, draw, send)
+    return Transmitter(lambda recipe: symbols * SAMPLES_PER_SYMBOL, draw, send)
+
+
+def _sent_before(recipe: Recipe) -> int:
+    """Samples that a transmitter of bits has sent when a capture begins."""
+    return 0 if recipe.start_up else WARM_UP
 
 
 def linear(name: str, bits: int) -> Transmitter:
@@ -273,7 +269,7 @@ def _analog(wave: Callable[..., np.ndarray], samples: Callable[[Recipe], int]) -
     ) -> np.ndarray:
         return wave(content[capture], first, length, recipe, seed)
 
-    return Transmitter(0, samples, draw, send)
+    return Transmitter(samples, draw, send)
 
 
 def _audio_windows(begin: np.ndarray, first: np.ndarray, length: int, track: np.ndarray) -> np.ndarray:
