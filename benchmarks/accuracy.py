@@ -38,8 +38,8 @@ def plain(name: str, overrides: str, figure: str, seed: int) -> float:
     from hydra import compose, initialize_config_dir
 
     from cldnn_lab import data
-    from cldnn_lab.configs import CONFIGS
-    from cldnn_lab.preflight import checked
+    from cldnn_lab.config.groups import CONFIGS
+    from cldnn_lab.launch.preflight import checked
 
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         config = checked(compose("train", overrides.split()))

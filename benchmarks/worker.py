@@ -24,9 +24,9 @@ def lab(network: Network, overrides: list[str]) -> Callable[[int], None]:
     out by a validation set of one batch."""
     from hydra import compose, initialize_config_dir
 
-    from cldnn_lab.configs import CONFIGS
-    from cldnn_lab.preflight import checked
-    from cldnn_lab.training import backend
+    from cldnn_lab.config.groups import CONFIGS
+    from cldnn_lab.launch import backend
+    from cldnn_lab.launch.preflight import checked
 
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         composed = compose(

@@ -22,10 +22,10 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from cldnn_lab import runs
+from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.schema import parse
 from cldnn_lab.diagnostics import choose, take
 from cldnn_lab.diagnostics.options import OPTIONS, STANDALONE, Options
-from cldnn_lab.errors import Mistake, nearest
-from cldnn_lab.schema import parse
 
 if TYPE_CHECKING:
     from cldnn_lab.data.dataset import Dataset
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for path in inspect(arguments):
             print(path)
-    except Mistake as mistake:
+    except ConfigError as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -54,20 +54,22 @@ def inspect(arguments: Sequence[str]) -> list[Path]:
     """Take the looks that the command line asks for; the files they left.
 
     Raises:
-        Mistake: for a wrong argument, run directory, network or data set.
+        ConfigError: for a wrong argument, run directory, network or data set.
     """
     folders = [argument for argument in arguments if "=" not in argument]
     settings = _settings([argument for argument in arguments if "=" in argument])
     chosen = choose(settings.get("diagnostics"))
     if not chosen:
-        raise Mistake(f"say what to look at with diagnostics=<name>; there are {', '.join(OPTIONS)}.")
+        raise ConfigError(f"say what to look at with diagnostics=<name>; there are {', '.join(OPTIONS)}.")
     if len(folders) > 1:
-        raise Mistake(f"give one run directory, not {len(folders)}: {' '.join(folders)}.")
+        raise ConfigError(f"give one run directory, not {len(folders)}: {' '.join(folders)}.")
     if folders:
         return _of_run(runs.open(folders[0]), settings)
     needy = [name for name in chosen if name not in STANDALONE]
     if needy:
-        raise Mistake(f"diagnostics={needy[0]} needs a run directory: python -m cldnn_lab.inspect RUN diagnostics=...")
+        raise ConfigError(
+            f"diagnostics={needy[0]} needs a run directory: python -m cldnn_lab.inspect RUN diagnostics=..."
+        )
     return _take(chosen, None, None, Path(str(settings.get("folder", "outputs/diagnostics"))), "")
 
 
@@ -75,12 +77,12 @@ def _of_run(run: runs.Run, settings: DictConfig) -> list[Path]:
     told = {key: settings[key] for key in ("backend", "data_root", "data") if key in settings}
     config = parse(cast(DictConfig, OmegaConf.merge(run.config, told)), run.choices)
     if not (run.folder / runs.MODEL).is_file():
-        raise Mistake(f"{run.folder / runs.MODEL} is missing: the run saved no model.")
+        raise ConfigError(f"{run.folder / runs.MODEL} is missing: the run saved no model.")
     folder = Path(str(settings.get("folder", run.folder / runs.LOOKS)))
     chosen = choose(settings.get("diagnostics"), config.settings.threshold)
 
     from cldnn_lab import data
-    from cldnn_lab.training import backend
+    from cldnn_lab.launch import backend
 
     backend.load(config.backend)
     dataset = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers)
@@ -100,7 +102,7 @@ def _compared(run: runs.Run, dataset: Dataset) -> bool:
     """Whether the data could be compared with those that the run was trained and judged on.
 
     Raises:
-        Mistake: if they are others.
+        ConfigError: if they are others.
     """
     from cldnn_lab.data import fingerprint
 
@@ -109,7 +111,7 @@ def _compared(run: runs.Run, dataset: Dataset) -> bool:
         return False
     if then["data_fingerprint"] != fingerprint(dataset):
         source, folder = then.get("data_source"), then.get("data_folder")
-        raise Mistake(
+        raise ConfigError(
             f"{run.folder}: the run had other data ({source}{f' in {folder}' if folder else ''}) than are found now "
             f"({dataset.provenance}): say where its own are with data_root=<folder> or data.path=<file or folder>, or "
             "train again if they, or what the lab makes of them, have changed."
@@ -121,19 +123,21 @@ def _take(chosen: dict[str, Options], model: object, dataset: object, folder: Pa
     try:
         return take(chosen, model, dataset, folder, title=title)  # type: ignore[arg-type]
     except OSError as error:
-        raise Mistake(f"cannot write to {folder} ({error.strerror}); choose another with folder=<folder>.") from error
+        raise ConfigError(
+            f"cannot write to {folder} ({error.strerror}); choose another with folder=<folder>."
+        ) from error
 
 
 def _settings(overrides: list[str]) -> DictConfig:
     for override in overrides:
         key = override.split("=", 1)[0]
         if not {key, key.split(".", 1)[0]} & set(_KEYS):
-            raise Mistake(f"{key}: unknown key; {nearest(key, _KEYS)}.")
+            raise ConfigError(f"{key}: unknown key; {nearest(key, _KEYS)}.")
     try:
         return OmegaConf.from_dotlist(overrides)
     except (OmegaConfBaseException, YAMLError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise Mistake(f"{' '.join(overrides)} cannot be read as key=value settings: {reason}.") from error
+        raise ConfigError(f"{' '.join(overrides)} cannot be read as key=value settings: {reason}.") from error
 
 
 def _help() -> str:

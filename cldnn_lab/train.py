@@ -16,15 +16,15 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from cldnn_lab import explain
-from cldnn_lab.arguments import overrides_first
-from cldnn_lab.configs import CONFIGS
-from cldnn_lab.errors import Mistake
-from cldnn_lab.preflight import checked
-from cldnn_lab.schema import Config
+from cldnn_lab.config import explain
+from cldnn_lab.config.arguments import overrides_first
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.groups import CONFIGS
+from cldnn_lab.config.schema import Config
+from cldnn_lab.launch.preflight import checked
 
 if TYPE_CHECKING:
-    from cldnn_lab.runs import Run
+    from cldnn_lab.runs.directory import Run
 
 log = logging.getLogger("cldnn_lab")
 
@@ -37,14 +37,14 @@ def train(config: Config, run: Run) -> None:
     """Run ``config`` and leave its results in ``run``.
 
     Raises:
-        Mistake: for what is wrong with the data or the model, before training starts.
+        ConfigError: for what is wrong with the data or the model, before training starts.
         Unfinished: if the loss or a weight stopped being a number.
         KeyboardInterrupt: if the user stopped it, after what there is was written.
     """
     started = time.perf_counter()
     settings = config.settings
     from cldnn_lab import data, diagnostics
-    from cldnn_lab.training import backend
+    from cldnn_lab.launch import backend
 
     backend.bind(config.backend, settings.threads)
     run.check()
@@ -52,8 +52,9 @@ def train(config: Config, run: Run) -> None:
     dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers)
     log.info("Data: %s: %s (%s)", dataset.name, dataset.provenance, dataset.sizes)
     policy = backend.start(config, dataset.nbytes)
-    from cldnn_lab import evaluation, results
-    from cldnn_lab.training.callbacks import callbacks
+    from cldnn_lab.evaluation.metrics import evaluate
+    from cldnn_lab.runs import results
+    from cldnn_lab.training.listeners.tensorboard import callbacks
     from cldnn_lab.training.session import prepare
     from cldnn_lab.training.stop import StopRequest
 
@@ -78,7 +79,7 @@ def train(config: Config, run: Run) -> None:
                 before = time.perf_counter()
                 prediction = session.predict(dataset.test)
                 test["seconds"] = time.perf_counter() - before
-                evaluated = evaluation.evaluate(dataset, prediction, dataset.test, threshold=settings.threshold)
+                evaluated = evaluate(dataset, prediction, dataset.test, threshold=settings.threshold)
                 test |= session.test(outcome)
                 results.write_evaluation(run, evaluated, dataset, title=title)
         if stop.made and outcome.status == "completed":
@@ -105,14 +106,14 @@ def job(config: DictConfig) -> None:
 
     A run that fails leaves its exit status in :data:`_failures`, so that the runs of a sweep after it go on.
     """
-    from cldnn_lab.runs import Run
-    from cldnn_lab.training import backend
+    from cldnn_lab.launch import backend
+    from cldnn_lab.runs.directory import Run
 
     taken = HydraConfig.get()
     folder = Path(taken.runtime.output_dir)
     try:
         checked_config = checked(config, taken.runtime.choices)
-    except Mistake as mistake:  # of a sweeper that did not say beforehand what it would run
+    except ConfigError as mistake:  # of a sweeper that did not say beforehand what it would run
         status = _say(f"in the run with {' '.join(taken.overrides.task)}: {mistake}", 2)
     else:
         Run(folder).save_places(checked_config.settings.data_root, getattr(checked_config.data, "path", None))
@@ -131,7 +132,7 @@ def attempt(config: Config, run: Run) -> int:
     """Train, and say in one sentence what prevented it; the exit status that this means."""
     try:
         train(config, run)
-    except Mistake as mistake:
+    except ConfigError as mistake:
         return _say(str(mistake), 2)
     except Unfinished as reason:
         return _say(str(reason), 3)

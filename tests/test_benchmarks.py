@@ -16,7 +16,7 @@ sys.path.insert(0, sys.argv[1])
 import plain_keras
 from hydra import compose, initialize_config_dir
 from networks import NETWORKS
-from cldnn_lab.configs import CONFIGS
+from cldnn_lab.config.groups import CONFIGS
 from cldnn_lab.models.build import build, parameters
 
 for name, network in NETWORKS.items():

@@ -16,8 +16,8 @@ from data_files import write_idx
 
 import cldnn_lab
 from cldnn_lab import inspect
-from cldnn_lab.errors import Mistake
-from cldnn_lab.runs import Run
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.runs.directory import Run
 from cldnn_lab.train import main
 
 SMALL = ["model=cnn_example", "data=random", "data.train_limit=96", "data.test_limit=64", "batch_size=32", "epochs=2"]
@@ -227,7 +227,7 @@ def test_a_sweep_goes_on_after_a_run_that_diverged_and_exits_non_zero(cli, tmp_p
 
 
 def test_two_runs_of_the_same_second_do_not_share_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cldnn_lab.preflight import take_directory
+    from cldnn_lab.launch.preflight import take_directory
 
     monkeypatch.chdir(tmp_path)
     assert [take_directory("outputs/day/second", "hydra.run.dir", ours=False) for _ in range(3)] == [
@@ -325,7 +325,7 @@ def test_a_saved_run_is_inspected_on_its_own_data_from_any_folder(
     table, _ = inspect.inspect([str(run.folder), "diagnostics.metrics.split=test"])
     assert json.loads(table.read_text())["accuracy"] == run.metrics["test_accuracy"]
     others = "data.path=mine.npz" if "data=arrays" in told else "data_root=data"
-    with pytest.raises(Mistake, match=r"the run had other data .*data_root=.*data\.path="):
+    with pytest.raises(ConfigError, match=r"the run had other data .*data_root=.*data\.path="):
         inspect.inspect([str(run.folder), "diagnostics=filters", others])
 
 
@@ -337,10 +337,10 @@ def test_a_run_whose_data_were_moved_or_changed_says_so(
     assert cli("model=cnn_example", "data=arrays", "data.path=mine.npz", "steps=1", "hydra.run.dir=run")[0] == 0
     (here / "mine.npz").rename(there / "moved.npz")
     look = [str(here / "run"), "diagnostics=filters"]
-    with pytest.raises(Mistake, match=rf"there is no {here / 'mine.npz'}"):
+    with pytest.raises(ConfigError, match=rf"there is no {here / 'mine.npz'}"):
         inspect.inspect(look)
     assert inspect.inspect([*look, f"data.path={there / 'moved.npz'}"])
     write_arrays(here / "mine.npz", 5)
-    with pytest.raises(Mistake) as told:
+    with pytest.raises(ConfigError) as told:
         inspect.inspect(look)
     assert f"mine.npz in {here}" in str(told.value)

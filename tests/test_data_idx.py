@@ -13,8 +13,8 @@ import pytest
 from data_files import IDX, Evil, idx_bytes, load, write_idx
 from sklearn.model_selection import train_test_split
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data import files
-from cldnn_lab.errors import Mistake
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_without_files_and_network_it_says_what_to_put_where_and_nothing_else(
     monkeypatch.setattr(urllib.request, "urlopen", fails)
     monkeypatch.setattr(keras.src.backend.config, "_KERAS_DIR", str(tmp_path / "cache"))
     capfd.readouterr()
-    with pytest.raises(Mistake) as told:
+    with pytest.raises(ConfigError) as told:
         load("idx", tmp_path / "root", collection="fashion_mnist")
     assert said in str(told.value) and "Exception" not in str(told.value)
     assert all(name in str(told.value) for name in IDX) and str(tmp_path / "root" / "fashion_mnist") in str(told.value)
@@ -109,7 +109,7 @@ def test_a_download_is_announced_once_it_comes(
         raise OSError("then it stops")
 
     monkeypatch.setattr(keras.datasets.mnist, "load_data", comes)
-    with pytest.raises(Mistake, match="then it stops"):
+    with pytest.raises(ConfigError, match="then it stops"):
         load("idx", tmp_path)
     assert capfd.readouterr().out == "Downloading\n1%2%"
 
@@ -117,10 +117,10 @@ def test_a_download_is_announced_once_it_comes(
 @pytest.mark.usefixtures("offline")
 def test_a_path_is_never_replaced_by_something_else(tmp_path: Path) -> None:
     write_idx(tmp_path / "mnist")
-    with pytest.raises(Mistake, match=r"data.path: there is no .*nowhere"):
+    with pytest.raises(ConfigError, match=r"data.path: there is no .*nowhere"):
         load("idx", tmp_path, path="nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(Mistake, match=r"data.path: .*empty lacks one of train-images"):
+    with pytest.raises(ConfigError, match=r"data.path: .*empty lacks one of train-images"):
         load("idx", tmp_path, path=str(tmp_path / "empty"))
 
 
@@ -155,7 +155,7 @@ def test_damaged_files_are_named(tmp_path: Path, packed: bool, how: str, said: s
     write_idx(tmp_path / "mnist", train=600, test=300, packed=packed)
     path = tmp_path / "mnist" / (IDX[which] + (".gz" if packed else ""))
     damage(path, how)
-    with pytest.raises(Mistake, match=said) as told:
+    with pytest.raises(ConfigError, match=said) as told:
         load("idx", tmp_path)
     assert str(path) in str(told.value)
 
@@ -164,17 +164,17 @@ def test_files_of_the_wrong_kind(tmp_path: Path) -> None:
     folder = write_idx(tmp_path / "mnist")
     labels, images = (folder / IDX[1]).read_bytes(), (folder / IDX[0]).read_bytes()
     (folder / IDX[0]).write_bytes(labels)
-    with pytest.raises(Mistake, match=r"train-images.* holds 1 dimensions, not images: is it a file of labels"):
+    with pytest.raises(ConfigError, match=r"train-images.* holds 1 dimensions, not images: is it a file of labels"):
         load("idx", tmp_path)
     (folder / IDX[0]).write_bytes(images)
     (folder / IDX[1]).write_bytes(images)
-    with pytest.raises(Mistake, match=r"train-labels.* holds 3 dimensions, not labels"):
+    with pytest.raises(ConfigError, match=r"train-labels.* holds 3 dimensions, not labels"):
         load("idx", tmp_path)
     (folder / IDX[1]).write_bytes(idx_bytes(np.arange(59) % 10))
-    with pytest.raises(Mistake, match=r"holds 60 images and .* 59 labels"):
+    with pytest.raises(ConfigError, match=r"holds 60 images and .* 59 labels"):
         load("idx", tmp_path)
     (folder / IDX[1]).write_bytes(idx_bytes(np.full(60, 10)))
-    with pytest.raises(Mistake, match=r"holds a label 10, above 9"):
+    with pytest.raises(ConfigError, match=r"holds a label 10, above 9"):
         load("idx", tmp_path)
 
 
@@ -184,7 +184,7 @@ def test_classes_by_name_and_number_in_the_order_named(tmp_path: Path) -> None:
     assert dataset.classes == ("Bag", "Trouser") and len(dataset.train) == 12
     number = np.round(dataset.train.x[:, 0, 0, 0] * 255).astype(int) % 10
     assert (np.where(dataset.train.y == 0, 8, 1) == number).all()
-    with pytest.raises(Mistake, match=r"fashion_mnist has no class 'Bags': did you mean Bag"):
+    with pytest.raises(ConfigError, match=r"fashion_mnist has no class 'Bags': did you mean Bag"):
         load("idx", tmp_path, collection="fashion_mnist", classes=["Bags", "Coat"])
 
 
@@ -247,13 +247,13 @@ def test_an_unfit_file_of_fives_and_sixes(tmp_path: Path) -> None:
         ([x, d + 5, x, d], "not one target of 0 or 1"),
     ):
         mnist56_file(path, parts)
-        with pytest.raises(Mistake, match=said):
+        with pytest.raises(ConfigError, match=said):
             load("mnist56", tmp_path)
     mark = tmp_path / "ran"
     mnist56_file(path, [x, d, Evil(mark), d])
-    with pytest.raises(Mistake, match=r"is refused: it asks to run"):
+    with pytest.raises(ConfigError, match=r"is refused: it asks to run"):
         load("mnist56", tmp_path)
     assert not mark.exists()
     path.write_bytes(gzip.compress(b"x"))
-    with pytest.raises(Mistake, match=r"truncated, corrupt or not a .npy"):
+    with pytest.raises(ConfigError, match=r"truncated, corrupt or not a .npy"):
         load("mnist56", tmp_path)

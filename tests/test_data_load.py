@@ -12,10 +12,10 @@ import pytest
 from data_files import config, load, write_idx
 from omegaconf import OmegaConf
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data import fingerprint
 from cldnn_lab.data.config import SOURCES
 from cldnn_lab.data.dataset import Split
-from cldnn_lab.errors import Mistake
 
 CONF = Path(__file__).parents[1] / "conf" / "data"
 
@@ -69,7 +69,7 @@ def test_configs_are_read_without_anything_heavy() -> None:
     ],
 )
 def test_mistakes_seen_before_a_file_is_opened(source: str, settings: dict, said: str) -> None:
-    with pytest.raises(Mistake, match=said.replace("(", r"\(")):
+    with pytest.raises(ConfigError, match=said.replace("(", r"\(")):
         config(source, **settings)
 
 
@@ -122,7 +122,7 @@ def test_held_out_validation_is_stratified_and_follows_split_seed(tmp_path: Path
 
 
 def test_too_little_to_hold_out_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match=r"data.validation: 0.1 of 4 training examples"):
+    with pytest.raises(ConfigError, match=r"data.validation: 0.1 of 4 training examples"):
         load("arrays", tmp_path, path=labelled(tmp_path / "a.npz"), validation=0.1, train_limit=4)
 
 
@@ -154,12 +154,12 @@ def test_vectors_stay_unless_the_layout_insists(tmp_path: Path) -> None:
     path = labelled(tmp_path / "a.npz")
     assert load("arrays", tmp_path, path=path, prefers="image").input_shape == (3,)
     assert load("arrays", tmp_path, path=path, layout="sequence").input_shape == (3, 1)
-    with pytest.raises(Mistake, match=r"data.layout: image, but examples of arrays are vectors of 3"):
+    with pytest.raises(ConfigError, match=r"data.layout: image, but examples of arrays are vectors of 3"):
         load("arrays", tmp_path, path=path, layout="image")
 
 
 def test_a_colour_image_is_no_sequence(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match=r"images of 3 channels, 10x10x3"):
+    with pytest.raises(ConfigError, match=r"images of 3 channels, 10x10x3"):
         load("random", tmp_path, prefers="sequence")
 
 
@@ -173,7 +173,7 @@ def test_a_colour_image_is_no_sequence(tmp_path: Path) -> None:
     ],
 )
 def test_arrays_that_no_network_should_see(tmp_path: Path, arrays: dict, said: str) -> None:
-    with pytest.raises(Mistake, match=said):
+    with pytest.raises(ConfigError, match=said):
         load("arrays", tmp_path, path=save(tmp_path / "a.npz", **arrays), test_fraction=0.5)
 
 
@@ -182,7 +182,7 @@ def test_the_broken_example_is_named(tmp_path: Path) -> None:
     x[37, 2, 1] = -np.inf
     y = np.arange(50) % 2
     path = save(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x[:10], y_test=y[:10])
-    with pytest.raises(Mistake, match=r"training set holds NaN or infinity in x, first in example 37"):
+    with pytest.raises(ConfigError, match=r"training set holds NaN or infinity in x, first in example 37"):
         load("arrays", tmp_path, path=path)
 
 
@@ -207,7 +207,7 @@ def test_random_is_noise_of_the_listing(tmp_path: Path) -> None:
     assert dataset.synthetic and "noise" in dataset.origin
     assert abs(dataset.train.x.mean() - 0.5) < 0.01 and dataset.train.x.max() < 1
     assert load("random", tmp_path, classes=[3, 4]).classes == ("3", "4")
-    with pytest.raises(Mistake, match=r"random has no class 12"):
+    with pytest.raises(ConfigError, match=r"random has no class 12"):
         load("random", tmp_path, classes=[0, 12])
-    with pytest.raises(Mistake, match=r"name two or more"):
+    with pytest.raises(ConfigError, match=r"name two or more"):
         load("random", tmp_path, classes=[3])

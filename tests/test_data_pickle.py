@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from data_files import Evil
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data import safe_pickle
 from cldnn_lab.data.safe_pickle import load_archive, load_array, load_pickle
-from cldnn_lab.errors import Mistake
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -50,7 +50,7 @@ def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     path = tmp_path / "evil.pkl"
     path.write_bytes(pickle.dumps({"data": [Evil(mark)]}))
-    with pytest.raises(Mistake, match=r"evil.pkl is refused: it asks to run (posix|nt)\.mkdir"):
+    with pytest.raises(ConfigError, match=r"evil.pkl is refused: it asks to run (posix|nt)\.mkdir"):
         load_pickle(path)
     assert not mark.exists()
 
@@ -59,9 +59,9 @@ def test_code_in_an_object_array_is_refused_and_not_run(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     np.save(tmp_path / "evil.npy", np.array([Evil(mark), 1], dtype=object), allow_pickle=True)
     np.savez(tmp_path / "evil.npz", x=np.array([Evil(mark), 1], dtype=object))
-    with pytest.raises(Mistake, match=r"evil.npy is refused: it asks to run .*mkdir"):
+    with pytest.raises(ConfigError, match=r"evil.npy is refused: it asks to run .*mkdir"):
         load_array(tmp_path / "evil.npy")
-    with pytest.raises(Mistake, match=r"evil.npz is refused: it asks to run .*mkdir"):
+    with pytest.raises(ConfigError, match=r"evil.npz is refused: it asks to run .*mkdir"):
         load_archive(tmp_path / "evil.npz")
     assert not mark.exists()
 
@@ -82,7 +82,7 @@ def test_code_in_an_object_array_is_refused_and_not_run(tmp_path: Path) -> None:
 def test_every_other_name_is_refused(tmp_path: Path, program: bytes, name: str) -> None:
     path = tmp_path / "data"
     path.write_bytes(program)
-    with pytest.raises(Mistake) as told:
+    with pytest.raises(ConfigError) as told:
         load_pickle(path)
     assert str(told.value).startswith(f"{path} is refused") and name in str(told.value)
 
@@ -103,7 +103,7 @@ def test_every_other_name_is_refused(tmp_path: Path, program: bytes, name: str) 
 def test_broken_pickles_are_mistakes(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "data"
     path.write_bytes(content)
-    with pytest.raises(Mistake, match=r"data is truncated, corrupt or not a pickle file"):
+    with pytest.raises(ConfigError, match=r"data is truncated, corrupt or not a pickle file"):
         load_pickle(path)
 
 
@@ -116,7 +116,7 @@ def test_a_good_pickle_for_which_there_is_no_memory_is_not_called_corrupt(
 
     monkeypatch.setattr(safe_pickle, "_DataUnpickler", Full)
     (tmp_path / "data").write_bytes(pickle.dumps({"data": np.zeros(1000)}))
-    with pytest.raises(Mistake, match=r"data \(0\.0 MiB\) needs more memory than there is"):
+    with pytest.raises(ConfigError, match=r"data \(0\.0 MiB\) needs more memory than there is"):
         load_pickle(tmp_path / "data")
 
 
@@ -143,7 +143,7 @@ def test_broken_arrays_are_mistakes(tmp_path: Path, change: str) -> None:
             "text": b"x,y\n1,2\n",
         }[change]
     )
-    with pytest.raises(Mistake, match=r"x.npy is truncated, corrupt or not a .npy file"):
+    with pytest.raises(ConfigError, match=r"x.npy is truncated, corrupt or not a .npy file"):
         load_array(path)
 
 
@@ -152,7 +152,7 @@ def test_an_announced_size_beyond_the_file_asks_for_no_memory(tmp_path: Path) ->
     np.save(path, np.zeros((10, 10)))
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"(10, 10), }        ", b"(10000000000, 10)} "))
-    with pytest.raises(Mistake, match=r"truncated, corrupt"):
+    with pytest.raises(ConfigError, match=r"truncated, corrupt"):
         load_array(path)
 
 
@@ -161,7 +161,7 @@ def test_broken_archives_are_mistakes(tmp_path: Path, broken) -> None:
     path = tmp_path / "x.npz"
     np.savez_compressed(path, x=np.arange(100))
     path.write_bytes(broken(path.read_bytes()))
-    with pytest.raises(Mistake, match=r"x.npz"):
+    with pytest.raises(ConfigError, match=r"x.npz"):
         load_archive(path)
 
 
@@ -171,14 +171,14 @@ def test_a_damaged_member_is_a_mistake(tmp_path: Path) -> None:
     whole = bytearray(path.read_bytes())
     whole[400] ^= 255
     path.write_bytes(whole)
-    with pytest.raises(Mistake, match=r"x.npz is truncated, corrupt"):
+    with pytest.raises(ConfigError, match=r"x.npz is truncated, corrupt"):
         load_archive(path)
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match=r"cannot be read"):
+    with pytest.raises(ConfigError, match=r"cannot be read"):
         load_array(tmp_path / "x.npy")
-    with pytest.raises(Mistake, match=r"cannot be read"):
+    with pytest.raises(ConfigError, match=r"cannot be read"):
         load_pickle(tmp_path)
 
 
@@ -187,5 +187,5 @@ def test_a_file_nobody_may_read(tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     np.save(path, np.zeros(3))
     path.chmod(0)
-    with pytest.raises(Mistake, match=r"cannot be read: Permission denied"):
+    with pytest.raises(ConfigError, match=r"cannot be read: Permission denied"):
         load_array(path)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from data_files import Evil, load, radioml_cells
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.config import RML2016_CLASSES, RML2018_CLASSES
-from cldnn_lab.errors import Mistake
 
 A = (*RML2016_CLASSES, "AM-SSB")
 SNRS = tuple(range(-20, 20, 2))
@@ -119,7 +119,7 @@ def test_snr_selection(tmp_path: Path, settings: dict, kept: set[int]) -> None:
     ],
 )
 def test_what_the_file_does_not_have(tmp_path: Path, settings: dict, said: str) -> None:
-    with pytest.raises(Mistake, match=said):
+    with pytest.raises(ConfigError, match=said):
         load("radioml", tmp_path, path=write_pickle(tmp_path / "a.pkl"), **settings)
 
 
@@ -135,32 +135,32 @@ def test_what_the_file_does_not_have(tmp_path: Path, settings: dict, said: str) 
     ],
 )
 def test_pickles_of_something_else(tmp_path: Path, content: Any) -> None:
-    with pytest.raises(Mistake, match=r"a.pkl is no RadioML 2016 file"):
+    with pytest.raises(ConfigError, match=r"a.pkl is no RadioML 2016 file"):
         load("radioml", tmp_path, path=write_pickle(tmp_path / "a.pkl", content))
 
 
 def test_a_missing_cell_a_cell_too_small_and_vectors_of_two_lengths(tmp_path: Path) -> None:
     cells = radioml_cells(A, SNRS)
     del cells["QPSK", 12]
-    with pytest.raises(Mistake, match=r"has no QPSK at 12 dB"):
+    with pytest.raises(ConfigError, match=r"has no QPSK at 12 dB"):
         load("radioml", tmp_path, path=write_pickle(tmp_path / "a.pkl", cells))
     cells["QPSK", 12] = cells["QPSK", 10][:1]
-    with pytest.raises(Mistake, match=r"has 1 vectors of one class at 12 dB"):
+    with pytest.raises(ConfigError, match=r"has 1 vectors of one class at 12 dB"):
         load("radioml", tmp_path, path=write_pickle(tmp_path / "a.pkl", cells))
     cells["QPSK", 12] = cells["QPSK", 10][..., :100]
-    with pytest.raises(Mistake, match=r"different lengths, 100 and 128"):
+    with pytest.raises(ConfigError, match=r"different lengths, 100 and 128"):
         load("radioml", tmp_path, path=write_pickle(tmp_path / "a.pkl", cells))
 
 
 def test_a_pickle_with_code_and_a_truncated_one(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
-    with pytest.raises(Mistake, match=r"is refused"):
+    with pytest.raises(ConfigError, match=r"is refused"):
         load("radioml", tmp_path, path=write_pickle(tmp_path / "a.pkl", {("QPSK", 2): Evil(mark)}))
     assert not mark.exists()
     path = tmp_path / "RML2016.10a_dict.pkl"
     write_pickle(path)
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(Mistake, match=r"RML2016.10a_dict.pkl is truncated, corrupt"):
+    with pytest.raises(ConfigError, match=r"RML2016.10a_dict.pkl is truncated, corrupt"):
         load("radioml", tmp_path)
 
 
@@ -245,7 +245,7 @@ def test_broken_hdf5(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"\x89PNG" + whole[4:]):
         path.write_bytes(content)
-        with pytest.raises(Mistake, match=r"a.hdf5 is truncated, corrupt or not HDF5"):
+        with pytest.raises(ConfigError, match=r"a.hdf5 is truncated, corrupt or not HDF5"):
             load("radioml", tmp_path, path=str(path))
 
 
@@ -263,7 +263,7 @@ def test_hdf5_of_something_else(tmp_path: Path, arrays: dict, said: str) -> None
     with h5py.File(path, "w") as file:
         for name, array in arrays.items():
             file[name] = array
-    with pytest.raises(Mistake, match=said):
+    with pytest.raises(ConfigError, match=said):
         load("radioml", tmp_path, path=str(path))
 
 
@@ -309,7 +309,7 @@ def test_npy_files_that_do_not_fit(tmp_path: Path, change: dict, said: str) -> N
     folder = write_npy(tmp_path / "mine", np.ones((50, 2, 128)), np.arange(50) % 10)
     for name, array in change.items():
         np.save(Path(folder) / name, array)
-    with pytest.raises(Mistake, match=said):
+    with pytest.raises(ConfigError, match=said):
         load("radioml", tmp_path, path=folder)
 
 
@@ -320,7 +320,7 @@ def test_npy_files_know_no_snr(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     caplog.clear()
     load("radioml", tmp_path, path=folder, snr_min=None)
     assert not caplog.text
-    with pytest.raises(Mistake, match=r"data.snrs: .* do not say the SNR"):
+    with pytest.raises(ConfigError, match=r"data.snrs: .* do not say the SNR"):
         load("radioml", tmp_path, path=folder, snrs=[10])
 
 
@@ -328,12 +328,12 @@ def test_npy_files_know_no_snr(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 
 def test_a_path_that_is_not_there_is_never_replaced_by_the_generator(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match=r"data.path: there is no .*nowhere.pkl"):
+    with pytest.raises(ConfigError, match=r"data.path: there is no .*nowhere.pkl"):
         load("radioml", tmp_path, path="nowhere.pkl")
-    with pytest.raises(Mistake, match=r"has none of RML2016.10b.dat"):
+    with pytest.raises(ConfigError, match=r"has none of RML2016.10b.dat"):
         load("radioml", tmp_path, path=str(tmp_path))
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    with pytest.raises(Mistake, match=r"picture.png is truncated, corrupt or not a pickle"):
+    with pytest.raises(ConfigError, match=r"picture.png is truncated, corrupt or not a pickle"):
         load("radioml", tmp_path, path=str(tmp_path / "picture.png"))
 
 
@@ -372,7 +372,7 @@ def test_generated_vectors_can_be_split_at_random_as_papers_do(tmp_path: Path) -
 
 def test_files_do_not_say_the_capture(tmp_path: Path) -> None:
     path = write_pickle(tmp_path / "a.pkl")
-    with pytest.raises(Mistake, match=r"data.split: .*a.pkl does not say which vectors .* leave it auto"):
+    with pytest.raises(ConfigError, match=r"data.split: .*a.pkl does not say which vectors .* leave it auto"):
         load("radioml", tmp_path, path=path, split="capture")
     assert len(load("radioml", tmp_path, path=path, split="vector").test) == 100
 
@@ -388,7 +388,7 @@ def test_any_snr_and_am_ssb_can_be_generated(tmp_path: Path) -> None:
     dataset = load("radioml", tmp_path, vectors_per_cell=10, snrs=[-3, 7.5], classes=["AM-SSB", "BPSK"], recipe="clean")
     assert dataset.classes == ("AM-SSB", "BPSK") and set(dataset.test.tags["snr"]) == {-3.0, 7.5}
     assert "recipe clean" in dataset.origin
-    with pytest.raises(Mistake, match=r"the generator has no class 'OOK'"):
+    with pytest.raises(ConfigError, match=r"the generator has no class 'OOK'"):
         load("radioml", tmp_path, classes=["OOK", "BPSK"])
 
 
@@ -397,7 +397,7 @@ def test_a_single_quirk_can_be_turned(tmp_path: Path) -> None:
     plain = load("radioml", tmp_path, **settings)
     turned = load("radioml", tmp_path, quirks={"one_channel": False, "noise_pool": None}, **settings)
     assert "rml2016, one_channel off" in turned.origin and not np.allclose(turned.train.x, plain.train.x)
-    with pytest.raises(Mistake, match=r"data.quirks.one_chanel: unknown key; did you mean one_channel"):
+    with pytest.raises(ConfigError, match=r"data.quirks.one_chanel: unknown key; did you mean one_channel"):
         load("radioml", tmp_path, quirks={"one_chanel": False})
 
 

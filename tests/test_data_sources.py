@@ -15,8 +15,8 @@ import pytest
 from data_files import Evil, load, radioml_cells, write_cifar, write_idx, write_png
 from scipy.stats import chisquare, kstest
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data import cifar10, fingerprint
-from cldnn_lab.errors import Mistake
 
 # --- what is said of where they are from ----------------------------------------------------------
 
@@ -90,7 +90,7 @@ def test_an_own_folder_is_named_even_where_it_is_the_one_we_are_in(
 
 def test_a_broken_array_is_told_with_its_folder(tmp_path: Path) -> None:
     np.savez(tmp_path / "own.npz", x=np.full((4, 2), np.nan), y=[0, 1, 0, 1])
-    with pytest.raises(Mistake, match=rf"own.npz in {tmp_path}: the training set holds NaN"):
+    with pytest.raises(ConfigError, match=rf"own.npz in {tmp_path}: the training set holds NaN"):
         load("arrays", tmp_path, path=str(tmp_path / "own.npz"), test_fraction=0.5)
 
 
@@ -262,12 +262,12 @@ def test_the_reports_own_shape_folders(tmp_path: Path) -> None:
 def test_broken_shape_folders(tmp_path: Path, file: str, content: bytes, said: str) -> None:
     shape_folder(tmp_path)
     (tmp_path / file).write_bytes(content)
-    with pytest.raises(Mistake, match=said):
+    with pytest.raises(ConfigError, match=said):
         load("shapes", tmp_path)
 
 
 def test_a_shape_folder_that_lacks_files(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match=r"data.path: .* lacks one of r3-trn, r3-val, r3-trn_trg.csv"):
+    with pytest.raises(ConfigError, match=r"data.path: .* lacks one of r3-trn, r3-val, r3-trn_trg.csv"):
         load("shapes", tmp_path, kind="r3", path=str(tmp_path))
 
 
@@ -359,10 +359,10 @@ def test_the_reports_own_pulse_files(tmp_path: Path) -> None:
         assert np.allclose(dataset.train.x[..., 0], pair[0]) and np.allclose(dataset.test.y[..., 0], pair[1])
         assert not dataset.synthetic
     np.save(tmp_path / "pulsedata1-val.npy", pair[0])
-    with pytest.raises(Mistake, match=r"pulsedata1-val.npy has shape \(7, 100\), not \(2, sequences, steps\)"):
+    with pytest.raises(ConfigError, match=r"pulsedata1-val.npy has shape \(7, 100\), not \(2, sequences, steps\)"):
         load("pulses", tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(Mistake, match=r"data.path: .*empty is not a folder with pulsedata1-trn.npy"):
+    with pytest.raises(ConfigError, match=r"data.path: .*empty is not a folder with pulsedata1-trn.npy"):
         load("pulses", tmp_path, path=str(tmp_path / "empty"))
 
 
@@ -396,9 +396,9 @@ def test_a_trimmed_test_batch(tmp_path: Path) -> None:
     write_cifar(tmp_path, per_batch=30, test="test_batch")
     assert len(load("cifar10", tmp_path).test) == 30
     assert len(load("cifar10", tmp_path, test_file="test_batch_trim").test) == 20
-    with pytest.raises(Mistake, match=r"has no test_batch_short: put it there, or correct data.test_file"):
+    with pytest.raises(ConfigError, match=r"has no test_batch_short: put it there, or correct data.test_file"):
         load("cifar10", tmp_path, test_file="test_batch_short")
-    with pytest.raises(Mistake, match=r"data.batches: .* has 2 of the first 4"):
+    with pytest.raises(ConfigError, match=r"data.batches: .* has 2 of the first 4"):
         load("cifar10", tmp_path, batches=4)
 
 
@@ -418,7 +418,7 @@ def test_a_trimmed_test_batch(tmp_path: Path) -> None:
 def test_batches_of_something_else(tmp_path: Path, content: Any, said: str) -> None:
     folder = write_cifar(tmp_path)
     (folder / "data_batch_2").write_bytes(pickle.dumps(content, protocol=2))
-    with pytest.raises(Mistake, match=said) as told:
+    with pytest.raises(ConfigError, match=said) as told:
         load("cifar10", tmp_path)
     assert "data_batch_2" in str(told.value)
 
@@ -427,11 +427,11 @@ def test_batches_truncated_or_with_code(tmp_path: Path) -> None:
     folder = write_cifar(tmp_path)
     whole = (folder / "test_batch").read_bytes()
     (folder / "test_batch").write_bytes(whole[:-100])
-    with pytest.raises(Mistake, match=r"test_batch is truncated, corrupt or not a pickle"):
+    with pytest.raises(ConfigError, match=r"test_batch is truncated, corrupt or not a pickle"):
         load("cifar10", tmp_path)
     mark = tmp_path / "ran"
     (folder / "test_batch").write_bytes(pickle.dumps({"data": Evil(mark), "labels": []}, protocol=2))
-    with pytest.raises(Mistake, match=r"test_batch is refused"):
+    with pytest.raises(ConfigError, match=r"test_batch is refused"):
         load("cifar10", tmp_path)
     assert not mark.exists()
 
@@ -448,9 +448,9 @@ def test_keras_downloads_cifar10_or_it_says_what_to_put_where(tmp_path: Path, mo
         raise OSError("no network")
 
     monkeypatch.setattr(keras.datasets.cifar10, "load_data", fails)
-    with pytest.raises(Mistake, match=r"cifar10: .*put data_batch_1 to data_batch_5 and test_batch in .*cifar10"):
+    with pytest.raises(ConfigError, match=r"cifar10: .*put data_batch_1 to data_batch_5 and test_batch in .*cifar10"):
         load("cifar10", tmp_path)
-    with pytest.raises(Mistake, match=r"data.path: .* has no data_batch_1"):
+    with pytest.raises(ConfigError, match=r"data.path: .* has no data_batch_1"):
         load("cifar10", tmp_path, path=str(tmp_path))
 
 
@@ -472,7 +472,7 @@ def test_grey_cifar10_from_the_tree(tmp_path: Path) -> None:
     assert (grey // 10 == dataset.train.y).all() and dataset.classes[3] == "cat"
     two = load("cifar10_gray", tmp_path, per_class=1, test_per_class=1, classes=["dog", "cat"])
     assert np.round(two.train.x[:, 0, 0, 0] * 255).tolist() == [50, 30] and two.train.y.tolist() == [0, 1]
-    with pytest.raises(Mistake, match=r"data.per_class: .* has 3 pictures, not 4"):
+    with pytest.raises(ConfigError, match=r"data.per_class: .* has 3 pictures, not 4"):
         load("cifar10_gray", tmp_path, per_class=4, test_per_class=None)
 
 
@@ -480,14 +480,14 @@ def test_a_broken_grey_tree(tmp_path: Path) -> None:
     tree = gray_tree(tmp_path / "CIFAR10")
     settings = {"per_class": None, "test_per_class": None}
     write_png(tree / "Test" / "4" / "Image00001.png", np.zeros((32, 32)))
-    with pytest.raises(Mistake, match=r"Image00001.png is 32x32 pixels but .* 28x28"):
+    with pytest.raises(ConfigError, match=r"Image00001.png is 32x32 pixels but .* 28x28"):
         load("cifar10_gray", tmp_path, **settings)
     (tree / "Test" / "4" / "Image00001.png").write_bytes((tree / "Test" / "4" / "Image00002.png").read_bytes()[:40])
-    with pytest.raises(Mistake, match=r"Image00001.png is truncated, corrupt or no picture"):
+    with pytest.raises(ConfigError, match=r"Image00001.png is truncated, corrupt or no picture"):
         load("cifar10_gray", tmp_path, **settings)
     for file in (tree / "Test" / "4").iterdir():
         file.unlink()
-    with pytest.raises(Mistake, match=r"Test/4 is missing or has no PNG files"):
+    with pytest.raises(ConfigError, match=r"Test/4 is missing or has no PNG files"):
         load("cifar10_gray", tmp_path, **settings)
 
 
@@ -499,7 +499,7 @@ def test_grey_cifar10_made_from_the_colour_one(tmp_path: Path) -> None:
     grey = (0.299 * number + 0.587 * 100 + 0.114 * 200) / 255
     assert np.allclose(dataset.train.x[:, 9, 9, 0], grey, atol=1e-6)
     assert (np.bincount(dataset.train.y) == 3).all() and "in grey, cropped to 28x28" in dataset.origin
-    with pytest.raises(Mistake, match=r"data.per_class: the CIFAR-10 files have only 4 pictures"):
+    with pytest.raises(ConfigError, match=r"data.per_class: the CIFAR-10 files have only 4 pictures"):
         load("cifar10_gray", tmp_path, per_class=5, test_per_class=2)
 
 
@@ -580,7 +580,7 @@ def test_characters_are_bytes(tmp_path: Path) -> None:
 def test_broken_csv_files(tmp_path: Path, content: bytes, said: str) -> None:
     write_csv(tmp_path, TRAIN, TEST)
     (tmp_path / "train_medium.csv").write_bytes(content)
-    with pytest.raises(Mistake, match=said) as told:
+    with pytest.raises(ConfigError, match=said) as told:
         load("dbpedia", tmp_path)
     assert "train_medium.csv" in str(told.value)
 
@@ -599,7 +599,7 @@ def test_without_the_files_text_is_generated_and_said_to_be(tmp_path: Path) -> N
     means = np.stack([counts[0][dataset.train.y == label].mean(axis=0) for label in range(1, 15)])
     guess = np.log(means + 0.01) @ counts[1].T
     assert (guess.argmax(axis=0) + 1 == dataset.test.y).mean() > 0.8
-    with pytest.raises(Mistake, match=r"data.path: .* is not a folder with train_medium.csv and test_medium.csv"):
+    with pytest.raises(ConfigError, match=r"data.path: .* is not a folder with train_medium.csv and test_medium.csv"):
         load("dbpedia", tmp_path, path=str(tmp_path))
 
 
@@ -633,21 +633,21 @@ def test_a_folder_of_pictures_already_split(tmp_path: Path, test: str) -> None:
 def test_unfit_folders_of_pictures(tmp_path: Path) -> None:
     own = tmp_path / "own"
     write_png(own / "cat" / "1.png", np.zeros((5, 5)))
-    with pytest.raises(Mistake, match=r"own has 1 folders of pictures"):
+    with pytest.raises(ConfigError, match=r"own has 1 folders of pictures"):
         load("image_folder", tmp_path, path=str(own))
     (own / "dog").mkdir()
-    with pytest.raises(Mistake, match=r"dog has no pictures"):
+    with pytest.raises(ConfigError, match=r"dog has no pictures"):
         load("image_folder", tmp_path, path=str(own))
     write_png(own / "dog" / "1.png", np.zeros((6, 5)))
-    with pytest.raises(Mistake, match=r"1.png is 6x5 pixels but .* 5x5"):
+    with pytest.raises(ConfigError, match=r"1.png is 6x5 pixels but .* 5x5"):
         load("image_folder", tmp_path, path=str(own))
-    with pytest.raises(Mistake, match=r"a class in .* has one picture"):
+    with pytest.raises(ConfigError, match=r"a class in .* has one picture"):
         load("image_folder", tmp_path, path=str(own), size=[5, 5])
     np.save(own / "dog" / "1.npy", np.zeros(3))
     (own / "dog" / "1.npy").rename(own / "dog" / "2.png")
-    with pytest.raises(Mistake, match=r"2.png is truncated, corrupt or no picture"):
+    with pytest.raises(ConfigError, match=r"2.png is truncated, corrupt or no picture"):
         load("image_folder", tmp_path, path=str(own), size=[5, 5])
-    with pytest.raises(Mistake, match=r"1.png is not a folder"):
+    with pytest.raises(ConfigError, match=r"1.png is not a folder"):
         load("image_folder", tmp_path, path=str(own / "cat" / "1.png"))
 
 
@@ -695,13 +695,13 @@ def test_tasks_of_arrays(tmp_path: Path) -> None:
     free = task(np.linspace(0, 1, 20))
     assert free.task == "regression" and free.train.y.shape == (16, 1) and free.classes == ()
     assert task(np.random.default_rng(0).random((20, 5, 2))).outputs == 2
-    with pytest.raises(Mistake, match=r"data.task: .* has classes up to 3: a binary task has 0 and 1"):
+    with pytest.raises(ConfigError, match=r"data.task: .* has classes up to 3: a binary task has 0 and 1"):
         task(np.arange(20) % 4, task="binary")
-    with pytest.raises(Mistake, match=r"neither whole numbers from 0 nor one-hot"):
+    with pytest.raises(ConfigError, match=r"neither whole numbers from 0 nor one-hot"):
         task(np.linspace(0, 1, 20), task="multiclass")
-    with pytest.raises(Mistake, match=r"data.classes: the targets"):
+    with pytest.raises(ConfigError, match=r"data.classes: the targets"):
         task(np.linspace(0, 1, 20), classes=[0, 1])
-    with pytest.raises(Mistake, match=r"data.time_axis: 2 is not an axis"):
+    with pytest.raises(ConfigError, match=r"data.time_axis: 2 is not an axis"):
         task(Y, time_axis=2)
 
 
@@ -709,33 +709,33 @@ def test_tasks_of_arrays(tmp_path: Path) -> None:
 def test_large_whole_numbers_are_not_taken_for_classes(tmp_path: Path, task: str) -> None:
     path, x = tmp_path / "prices.npz", np.random.default_rng(0).random((40, 3))
     np.savez(path, x=x, y=np.linspace(100_000, 2_000_000_000, 40).astype(np.int64))
-    with pytest.raises(Mistake, match=r"up to 2,000,000,000, but there are 40 examples: set data\.task=regression"):
+    with pytest.raises(ConfigError, match=r"up to 2,000,000,000, but there are 40 examples: set data\.task=regression"):
         load("arrays", tmp_path, path=str(path), task=task)
     assert load("arrays", tmp_path, path=str(path), task="regression").train.y.max() > 1e9
 
 
 def test_unfit_arrays(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=X)
-    with pytest.raises(Mistake, match=r"a.npz holds images, neither x_train, .* nor x and y"):
+    with pytest.raises(ConfigError, match=r"a.npz holds images, neither x_train, .* nor x and y"):
         load("arrays", tmp_path, path=str(tmp_path / "a.npz"))
     np.savez(tmp_path / "a.npz", x=np.array(["a", "b"]), y=Y[:2])
-    with pytest.raises(Mistake, match=r"x is not an array of numbers"):
+    with pytest.raises(ConfigError, match=r"x is not an array of numbers"):
         load("arrays", tmp_path, path=str(tmp_path / "a.npz"))
     np.savez(tmp_path / "a.npz", x=X[:, 0], y=Y)
-    with pytest.raises(Mistake, match=r"x has shape \(20,\)"):
+    with pytest.raises(ConfigError, match=r"x has shape \(20,\)"):
         load("arrays", tmp_path, path=str(tmp_path / "a.npz"))
     np.savez(tmp_path / "a.npz", x=X[:3], y=np.arange(3))
-    with pytest.raises(Mistake, match=r"a class has one example"):
+    with pytest.raises(ConfigError, match=r"a class has one example"):
         load("arrays", tmp_path, path=str(tmp_path / "a.npz"))
     np.save(tmp_path / "one.npy", X)
-    with pytest.raises(Mistake, match=r"one.npy is one array; put y beside it"):
+    with pytest.raises(ConfigError, match=r"one.npy is one array; put y beside it"):
         load("arrays", tmp_path, path=str(tmp_path / "one.npy"))
     write_png(tmp_path / "picture.png", np.zeros((4, 4)))
     (tmp_path / "picture.png").rename(tmp_path / "picture.npy")
-    with pytest.raises(Mistake, match=r"picture.npy is truncated, corrupt or not a .npy file"):
+    with pytest.raises(ConfigError, match=r"picture.npy is truncated, corrupt or not a .npy file"):
         load("arrays", tmp_path, path=str(tmp_path / "picture.npy"))
     mark = tmp_path / "ran"
     np.save(tmp_path / "evil.npy", {"x": X, "y": Evil(mark)}, allow_pickle=True)  # type: ignore[arg-type]
-    with pytest.raises(Mistake, match=r"evil.npy is refused"):
+    with pytest.raises(ConfigError, match=r"evil.npy is refused"):
         load("arrays", tmp_path, path=str(tmp_path / "evil.npy"))
     assert not mark.exists()

@@ -19,12 +19,13 @@ from keras import layers
 from omegaconf import OmegaConf
 from PIL import Image
 
-from cldnn_lab import figures, inspect, runs, written
+from cldnn_lab import figures, inspect, runs
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.diagnostics import OPTIONS, choose, take, watchers
 from cldnn_lab.diagnostics.deconvnet import transposed_convolution, unpool
 from cldnn_lab.diagnostics.options import FeatureMaps
-from cldnn_lab.errors import Mistake
+from cldnn_lab.storage import manifest
 
 CONFIGS = Path(__file__).parent.parent / "conf"
 
@@ -63,7 +64,7 @@ def look(name: str, model: Any, dataset: Any, folder: Path, **options: Any) -> l
     files = take(choose({name: options}), model, dataset, folder, title="net on made")
     # A run sees beforehand that no file of the user's has one of these names.
     assert all(any(path.match(pattern) for pattern in runs.NAMES) for path in files)
-    assert {path.name for path in files} <= set(written.names(folder))
+    assert {path.name for path in files} <= set(manifest.names(folder))
     return files
 
 
@@ -105,7 +106,7 @@ def test_options_are_typed_and_one_value_stands_for_a_list() -> None:
     ],
 )
 def test_wrong_choices_are_one_sentence(value: Any, words: str) -> None:
-    with pytest.raises(Mistake, match=words):
+    with pytest.raises(ConfigError, match=words):
         choose(value)
 
 
@@ -163,11 +164,11 @@ def test_filter_tiles_hold_the_weights_in_place(tmp_path: Path, handed: dict[str
 
 
 def test_filters_of_a_network_without_weights_and_unknown_layers_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="no layer of this network has a kernel"):
+    with pytest.raises(ConfigError, match="no layer of this network has a kernel"):
         look("filters", network(layers.Flatten()), images(), tmp_path)
-    with pytest.raises(Mistake, match="no layer 'conv3'; did you mean conv"):
+    with pytest.raises(ConfigError, match="no layer 'conv3'; did you mean conv"):
         look("filters", small_cnn(), images(), tmp_path, layer="conv3")
-    with pytest.raises(Mistake, match=r"pool1 .* has no kernel"):
+    with pytest.raises(ConfigError, match=r"pool1 .* has no kernel"):
         look("filters", small_cnn(), images(), tmp_path, layer="pool1")
 
 
@@ -223,11 +224,11 @@ def test_feature_maps_of_signals_and_colour_images(tmp_path: Path) -> None:
 
 
 def test_feature_maps_without_maps_or_images_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="no convolution or pooling layer"):
+    with pytest.raises(ConfigError, match="no convolution or pooling layer"):
         look("feature_maps", network(layers.Flatten(), layers.Dense(3)), images(), tmp_path)
-    with pytest.raises(Mistake, match="no example 20; the last of these 20 is 19"):
+    with pytest.raises(ConfigError, match="no example 20; the last of these 20 is 19"):
         look("feature_maps", small_cnn(), images(), tmp_path, images=[0, 20])
-    with pytest.raises(Mistake, match="output has no maps"):
+    with pytest.raises(ConfigError, match="output has no maps"):
         look("feature_maps", small_cnn(), images(), tmp_path, layers=["output"])
 
 
@@ -303,11 +304,11 @@ def test_watching_counts_at_chosen_epochs_and_changes_nothing(tmp_path: Path) ->
 
 def test_active_units_need_a_relu(tmp_path: Path) -> None:
     model = network(layers.Flatten(), layers.Dense(3, activation="tanh"))
-    with pytest.raises(Mistake, match="no layer of this network has a ReLU"):
+    with pytest.raises(ConfigError, match="no layer of this network has a ReLU"):
         look("active_units", model, images(), tmp_path)
     model.compile("sgd", "mse")
     hooks = watchers(choose("active_units"), images(), tmp_path, title="t")
-    with pytest.raises(Mistake, match="ReLU"):
+    with pytest.raises(ConfigError, match="ReLU"):
         model.fit(np.zeros((4, 8, 8, 1)), np.zeros((4, 3)), verbose=0, callbacks=hooks)
 
 
@@ -368,7 +369,7 @@ def test_hidden_traces_of_a_layer_with_steps_of_its_own_say_so(tmp_path: Path) -
 
 
 def test_hidden_traces_need_a_recurrent_layer(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="no recurrent layer"):
+    with pytest.raises(ConfigError, match="no recurrent layer"):
         look("hidden_traces", small_cnn(), images(), tmp_path)
 
 
@@ -531,12 +532,12 @@ def test_deconvnet_projects_the_strongest_activation_to_its_cause(tmp_path: Path
 
 
 def test_deconvnet_says_what_it_cannot_undo(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="no 2-D convolution"):
+    with pytest.raises(ConfigError, match="no 2-D convolution"):
         look("deconvnet", network(layers.Flatten(), layers.Dense(3)), images(), tmp_path)
     averaged = network(layers.Conv2D(2, 3), layers.AveragePooling2D(2, name="mean"), layers.Conv2D(2, 2, name="top"))
-    with pytest.raises(Mistake, match=r"mean .AveragePooling2D. lies between top and the input"):
+    with pytest.raises(ConfigError, match=r"mean .AveragePooling2D. lies between top and the input"):
         look("deconvnet", averaged, images(), tmp_path)
-    with pytest.raises(Mistake, match="conv2 has 5 maps"):
+    with pytest.raises(ConfigError, match="conv2 has 5 maps"):
         look("deconvnet", small_cnn(), images(), tmp_path, maps=[5])
 
 
@@ -644,7 +645,7 @@ def test_inspect_answers_mistakes_with_one_sentence(
 def test_inspect_says_that_the_model_is_missing(tmp_path: Path, run_folder: Path) -> None:
     (tmp_path / ".hydra").mkdir()
     (tmp_path / ".hydra" / "config.yaml").write_text((run_folder / ".hydra" / "config.yaml").read_text())
-    with pytest.raises(Mistake, match=r"model.keras is missing"):
+    with pytest.raises(ConfigError, match=r"model.keras is missing"):
         inspect.inspect([str(tmp_path), "diagnostics=filters"])
 
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as reference
 
 from cldnn_lab.data.dataset import Dataset, Split
-from cldnn_lab.evaluation import evaluate
+from cldnn_lab.evaluation.metrics import evaluate
 
 
 def dataset_of(task: str, split: Split, classes: tuple[str, ...] = ()) -> Dataset:

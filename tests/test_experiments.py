@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cldnn_lab import catalogue
-from cldnn_lab.configs import CONFIGS
-from cldnn_lab.preflight import checked
-from cldnn_lab.runs import Run
-from cldnn_lab.schema import Config
+from cldnn_lab.config.groups import CONFIGS
+from cldnn_lab.config.schema import Config
+from cldnn_lab.launch.preflight import checked
+from cldnn_lab.reporting import catalogue
+from cldnn_lab.runs.directory import Run
 from cldnn_lab.train import train
 
 NAMES = catalogue.names()
@@ -111,7 +111,7 @@ def small(experiment: catalogue.Experiment, data_root: Path) -> Config:
 
 @pytest.fixture(scope="session")
 def _keras() -> None:
-    from cldnn_lab.training import backend
+    from cldnn_lab.launch import backend
 
     backend.load("tensorflow")
 
@@ -121,8 +121,8 @@ def _keras() -> None:
 def test_builds_and_trains(name: str, composed: dict[str, catalogue.Experiment], data_root: Path) -> None:
     """One step by the experiment's own loss and optimizer, eagerly: compiling a hundred networks takes minutes."""
     from cldnn_lab import data
-    from cldnn_lab.losses import targets
     from cldnn_lab.models.build import parameters
+    from cldnn_lab.training.losses import make_targets
     from cldnn_lab.training.policy import choose
     from cldnn_lab.training.session import prepare
 
@@ -130,7 +130,7 @@ def test_builds_and_trains(name: str, composed: dict[str, catalogue.Experiment],
     dataset = data.load(config.data, data_root, prefers=config.prefers)
     session = prepare(config, dataset, choose(config.settings, "tensorflow", config.model, "CPU, 2 threads"))
     model, window = session.engine.model, config.settings.window
-    x, y = dataset.train.x[:4], targets(session.loss, dataset.task, dataset.train.y[:4], dataset.outputs)
+    x, y = dataset.train.x[:4], make_targets(session.loss, dataset.task, dataset.train.y[:4], dataset.outputs)
     before = [np.array(weight) for weight in model.get_weights()]
     model.run_eagerly = True
     loss = model.train_on_batch(*((x, y) if window is None else (x[:, :window], y[:, :window])))
@@ -217,5 +217,5 @@ def test_published_settings(composed: dict[str, catalogue.Experiment]) -> None:
 
 
 def test_page_is_current(composed: dict[str, catalogue.Experiment]) -> None:
-    """docs/experiments.md is what ``python -m cldnn_lab.catalogue`` prints."""
+    """docs/experiments.md is what ``python -m cldnn_lab.reporting.catalogue`` prints."""
     assert DOCS.read_text(encoding="utf-8") == catalogue.page(composed.values())

@@ -11,7 +11,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from cldnn_lab.errors import Mistake
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.models.build import build, parameters, summary_table
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -278,7 +278,7 @@ def test_a_network_that_ends_in_a_block_answers_in_float32_under_mixed_precision
 def test_what_cannot_be_is_refused_in_one_sentence(
     name: str, overrides: tuple[str, ...], more: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(Mistake, match=said) as refusal:
+    with pytest.raises(ConfigError, match=said) as refusal:
         make(name, *overrides, **more)
     assert "\n" not in str(refusal.value)
 

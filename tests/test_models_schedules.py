@@ -10,9 +10,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from cldnn_lab.errors import Mistake
-from cldnn_lab.targets import instantiate
-from cldnn_lab.training import schedules
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.schedule import check_schedule
+from cldnn_lab.config.targets import instantiate
+from cldnn_lab.training.schedules import make_schedule
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -25,7 +26,7 @@ def resolved(*overrides: str) -> dict[str, Any]:
 
 def rates(schedule: str, steps: int, at: list[int], *overrides: str) -> list[float]:
     config = resolved("+optimizer=adam", f"+schedule={schedule}", "optimizer.learning_rate=0.1", *overrides)
-    made = schedules.make(config["schedule"], steps)
+    made = make_schedule(config["schedule"], steps)
     return [float(made(step)) for step in at]
 
 
@@ -60,13 +61,13 @@ def test_lengths_may_be_counts_or_fractions() -> None:
 def test_a_schedule_counts_batches_however_many_updates_a_batch_is() -> None:
     for name, override in (("cosine", "schedule.decay_steps=50"), ("step", "schedule.boundaries=[30,60]")):
         node = resolved("+optimizer=adam", f"+schedule={name}", override)["schedule"]
-        by_batch, by_update = schedules.make(node, 100), schedules.make(node, 100, updates=4)
+        by_batch, by_update = make_schedule(node, 100), make_schedule(node, 100, updates=4)
         for batch in (0, 10, 31, 49, 61, 100):
             assert float(by_update(4 * batch)) == pytest.approx(float(by_batch(batch)), abs=1e-8)
 
 
 def test_a_constant_rate_is_no_schedule() -> None:
-    assert schedules.make(resolved("+schedule=constant")["schedule"], 100) is None
+    assert make_schedule(resolved("+schedule=constant")["schedule"], 100) is None
 
 
 @pytest.mark.parametrize(
@@ -81,5 +82,5 @@ def test_a_constant_rate_is_no_schedule() -> None:
     ],
 )
 def test_bad_schedules_are_named(schedule: str, override: str, said: str) -> None:
-    with pytest.raises(Mistake, match=said):
-        schedules.check(resolved("+optimizer=adam", f"+schedule={schedule}", override)["schedule"])
+    with pytest.raises(ConfigError, match=said):
+        check_schedule(resolved("+optimizer=adam", f"+schedule={schedule}", override)["schedule"])

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.rml2016 import cache, captures, generator, modulators
 from cldnn_lab.data.rml2016.cache import cached
 from cldnn_lab.data.rml2016.generator import MODULATIONS, generate
 from cldnn_lab.data.rml2016.recipe import CLEAN, RML2016, Recipe, choose_recipe
-from cldnn_lab.errors import Mistake
 
 ASKED = (("QPSK", "CPFSK"), (-20, 0, 18), 10)
 
@@ -144,9 +144,9 @@ def test_each_quirk_alone_changes_the_vectors_that_it_concerns() -> None:
 
 
 def test_unknown_recipes_and_quirks_are_refused() -> None:
-    with pytest.raises(Mistake, match=r"data.recipe: there is no recipe 'cleen'; did you mean clean"):
+    with pytest.raises(ConfigError, match=r"data.recipe: there is no recipe 'cleen'; did you mean clean"):
         choose_recipe("cleen")
-    with pytest.raises(Mistake, match=r"data.quirks.one_chanel: unknown key; did you mean one_channel"):
+    with pytest.raises(ConfigError, match=r"data.quirks.one_chanel: unknown key; did you mean one_channel"):
         choose_recipe("rml2016", {"one_chanel": True})
 
 
@@ -171,9 +171,9 @@ def test_noise_follows_the_label() -> None:
     ],
 )
 def test_what_cannot_be_generated_is_refused(asked: tuple, says: str, tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match=says):
+    with pytest.raises(ConfigError, match=says):
         generate(*asked)
-    with pytest.raises(Mistake, match=says):
+    with pytest.raises(ConfigError, match=says):
         cached(*asked, folder=tmp_path)
 
 

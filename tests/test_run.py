@@ -18,13 +18,14 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from cldnn_lab import data, figures, inspect, results, runs, written
+from cldnn_lab import data, figures, inspect, runs
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
-from cldnn_lab.errors import Mistake
-from cldnn_lab.preflight import checked
-from cldnn_lab.runs import Run
+from cldnn_lab.launch.preflight import checked
+from cldnn_lab.runs.directory import Run, results
+from cldnn_lab.storage import manifest
 from cldnn_lab.train import Unfinished, train
-from cldnn_lab.training.progress import EpochProgress
+from cldnn_lab.training.listeners.progress import EpochProgress
 
 SMALL = ("model=cnn_example", "data=random", "data.train_limit=100", "data.test_limit=64", "batch_size=32", "epochs=2")
 PULSES = ("model=pulse_rnn", "data=pulses", "window=50", "batch_size=20", "epochs=1", "data.train_limit=100")
@@ -66,7 +67,7 @@ def test_a_run_leaves_everything_that_was_promised(trained) -> None:
         "metrics.json", "history.csv", "accuracy.png", "loss.png", "confusion_matrix.png", "accuracy_by_snr.png",
         "accuracy_by_snr.csv", "model.keras", "model.txt", "environment.json", ".cldnn_lab.json",
     }  # fmt: skip
-    assert set(written.names(run.folder)) == left - {".cldnn_lab.json"} <= set(runs.NAMES)
+    assert set(manifest.names(run.folder)) == left - {".cldnn_lab.json"} <= set(runs.NAMES)
     metrics = run.metrics
     for name in (
         "test_accuracy", "test_loss", "train_accuracy", "train_loss", "best_epoch", "parameters", "epochs", "steps",
@@ -192,7 +193,7 @@ def test_the_best_epoch_says_by_what(trained) -> None:
 def test_what_does_not_fit_the_data_or_the_network_is_refused_before_training(
     trained, tmp_path: Path, overrides, says: str
 ) -> None:
-    with pytest.raises(Mistake, match=says):
+    with pytest.raises(ConfigError, match=says):
         trained(*SMALL, *overrides)
     assert not [path for folder in tmp_path.iterdir() for path in folder.iterdir()]
 
@@ -229,7 +230,7 @@ def test_a_network_without_knobs_is_trained_and_judged_by_what_it_ends_in(traine
 
 
 def test_a_loss_that_contradicts_the_end_of_a_network_is_refused(trained) -> None:
-    with pytest.raises(Mistake, match="binary_crossentropy needs independent outputs"):
+    with pytest.raises(ConfigError, match="binary_crossentropy needs independent outputs"):
         trained(*own_network("{_target_: keras.layers.Dense, units: 12, activation: softmax}"),
                 "loss=binary_crossentropy")  # fmt: skip
 
@@ -378,7 +379,7 @@ def put(folder: Path, files: dict[str, str]) -> None:
 def test_a_run_leaves_the_user_s_files_alone(composed, tmp_path: Path) -> None:
     put(tmp_path, OWN)
     for overrides in (SMALL, (*SMALL, "seed=2"), (*SMALL, "data=fashion_mnist", "data.path=nowhere")):
-        with contextlib.suppress(Mistake):
+        with contextlib.suppress(ConfigError):
             train(checked(composed(*overrides)), Run(tmp_path))
         assert {name: (tmp_path / name).read_text() for name in OWN} == OWN
     # The run that had no data took nothing away either.
@@ -400,7 +401,7 @@ def test_a_second_run_takes_away_the_looks_and_event_files_of_the_first(composed
 @pytest.mark.parametrize("name", ["metrics.json", "model.keras", "loss.png", "feature_maps_3.png"])
 def test_a_file_that_no_run_wrote_is_not_overwritten(composed, tmp_path: Path, name: str) -> None:
     put(tmp_path, {name: "mine"})
-    with pytest.raises(Mistake, match=f"{name} would be overwritten"):
+    with pytest.raises(ConfigError, match=f"{name} would be overwritten"):
         train(checked(composed(*SMALL)), Run(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
 
@@ -446,7 +447,7 @@ def test_a_list_reaches_no_file_outside_the_run_and_no_link(tmp_path: Path) -> N
 @pytest.mark.parametrize("broken", ["", "{}", "[1", "7"])
 def test_a_list_that_cannot_be_read_frees_nothing(composed, tmp_path: Path, broken: str) -> None:
     put(tmp_path, {".cldnn_lab.json": broken, "metrics.json": "mine"})
-    with pytest.raises(Mistake, match=r"metrics\.json would be overwritten"):
+    with pytest.raises(ConfigError, match=r"metrics\.json would be overwritten"):
         Run(tmp_path).check()
 
 
@@ -502,12 +503,12 @@ def test_files_are_whole_or_absent(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match=r"no \.hydra"):
+    with pytest.raises(ConfigError, match=r"no \.hydra"):
         _ = runs.open(tmp_path).config
-    with pytest.raises(Mistake, match="not a directory"):
+    with pytest.raises(ConfigError, match="not a directory"):
         runs.open(tmp_path / "none")
     (tmp_path / "model.keras").write_bytes(b"no zip")
-    with pytest.raises(Mistake, match="cannot be loaded"):
+    with pytest.raises(ConfigError, match="cannot be loaded"):
         runs.open(tmp_path).model()
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cldnn_lab.schema import Settings
+from cldnn_lab.config.backend import choose_backend, is_recurrent
+from cldnn_lab.config.schema import Settings
 from cldnn_lab.training.fit import Outcome, Plan, in_batches
-from cldnn_lab.training.policy import backend, choose, recurrent_only
+from cldnn_lab.training.policy import choose
 
 CHECK = """
 import keras, numpy as np
-from cldnn_lab.training.engine import make_engine
+from cldnn_lab.training.engines.base import make_engine
 from cldnn_lab.training.fit import in_batches
 
 def network():
@@ -78,7 +79,7 @@ def test_the_engine_trains_what_keras_fit_trains(name: str, tmp_path: Path) -> N
 
 LIKELIHOOD = """
 import keras, numpy as np
-from cldnn_lab import losses
+from cldnn_lab.training import losses
 
 draw = np.random.default_rng(0)
 x, y = draw.normal(size=(64, 3)).astype(np.float32), draw.integers(0, 4, 64).astype(np.int32)
@@ -86,7 +87,7 @@ x, y = draw.normal(size=(64, 3)).astype(np.float32), draw.integers(0, 4, 64).ast
 def trained(activation):
     keras.utils.set_random_seed(3)
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(4, activation=activation)])
-    model.compile(keras.optimizers.SGD(0.5), losses.make("crossentropy", activation, "multiclass", 0.5)[0])
+    model.compile(keras.optimizers.SGD(0.5), losses.make_loss("crossentropy", activation, "multiclass", 0.5)[0])
     return model
 
 for activation in ("softmax", "sigmoid", "tanh", "softplus", "relu", "exponential"):
@@ -106,7 +107,7 @@ for activation in ("softplus", "exponential", "relu"):
     keras.utils.set_random_seed(3)
     end = keras.layers.Dense(4, activation=activation, bias_initializer="ones")
     model = keras.Sequential([keras.layers.Input((3,)), end])
-    model.compile(keras.optimizers.Adam(0.02), losses.make("crossentropy", activation, "multiclass", 0.5)[0])
+    model.compile(keras.optimizers.Adam(0.02), losses.make_loss("crossentropy", activation, "multiclass", 0.5)[0])
     assert model.predict(x, verbose=0).max() > 1
     before = model.evaluate(x, y, verbose=0)
     model.fit(x, y, batch_size=16, epochs=20, verbose=0)
@@ -131,17 +132,17 @@ print(type(runs.open(".").model().loss).__name__)
 def test_a_new_process_loads_a_model_with_the_lab_s_own_loss(tmp_path: Path) -> None:
     import keras
 
-    from cldnn_lab import losses
+    from cldnn_lab.training import losses
 
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(4, activation="sigmoid")])
-    model.compile("sgd", losses.make("crossentropy", "sigmoid", "multiclass", 0.5)[0])
+    model.compile("sgd", losses.make_loss("crossentropy", "sigmoid", "multiclass", 0.5)[0])
     model.save(tmp_path / "model.keras")
     says(LOADED, "NormalisedCrossentropy", "tensorflow", tmp_path)
 
 
 FAST = """
 import keras, numpy as np
-from cldnn_lab.training.engine import make_engine
+from cldnn_lab.training.engines.base import make_engine
 
 draw = np.random.default_rng(0)
 x = draw.normal(size=(12, 7, 3)).astype(np.float32)
@@ -179,8 +180,8 @@ def test_the_faster_order_of_recurrent_layers_trains_what_keras_does(name: str, 
 
 KEPT = """
 import keras, numpy as np
-from cldnn_lab.training import recurrent
-from cldnn_lab.training.engine_tensorflow import scan
+from cldnn_lab.training.kernels import recurrent
+from cldnn_lab.training.engines.tensorflow import scan
 
 L = keras.layers
 for layer in (L.GRU(3, reset_after=False), L.LSTM(3, recurrent_dropout=0.5), L.SimpleRNN(3, activation="elu")):
@@ -203,7 +204,7 @@ def test_what_the_faster_order_cannot_do_stays_keras(tmp_path: Path) -> None:
 
 DROPOUT = """
 import keras, numpy as np, tensorflow as tf
-from cldnn_lab.training.engine import make_engine
+from cldnn_lab.training.engines.base import make_engine
 
 layer = keras.layers.Dropout(0.3, seed=1)
 model = keras.Sequential([keras.layers.Input((101,)), layer])
@@ -232,10 +233,10 @@ def test_the_faster_dropout_drops_at_its_rate_and_keeps_the_expectation(tmp_path
 
 UPDATES = """
 import keras, numpy as np
-from cldnn_lab.training import engine_tensorflow
-from cldnn_lab.training.engine import make_engine
+from cldnn_lab.training.kernels import update
+from cldnn_lab.training.engines.base import make_engine
 
-engine_tensorflow._MANY_WEIGHTS = 100
+update._MANY_WEIGHTS = 100
 ids = np.random.default_rng(0).integers(0, 9, (6, 4)).astype(np.int32)
 order = np.arange(6, dtype=np.int32).reshape(3, 2)
 
@@ -272,7 +273,7 @@ def test_a_compiled_update_is_the_optimizer_s_own(tmp_path: Path) -> None:
 
 MIXED = """
 import keras, numpy as np
-from cldnn_lab.training.engine import make_engine
+from cldnn_lab.training.engines.base import make_engine
 
 keras.config.set_dtype_policy("mixed_bfloat16")
 x = np.random.default_rng(0).normal(size=(8, 6, 3)).astype(np.float32)
@@ -304,7 +305,7 @@ def test_the_faster_order_does_in_bfloat16_what_keras_does(name: str, tmp_path: 
 
 AVERAGE = """
 import keras, numpy as np
-from cldnn_lab.training.engine import make_engine
+from cldnn_lab.training.engines.base import make_engine
 from cldnn_lab.training.fit import Plan, fit
 
 draw = np.random.default_rng(0)
@@ -378,8 +379,8 @@ def test_a_batch_larger_than_the_data_is_all_of_it() -> None:
 def test_the_policy_reads_the_layers() -> None:
     rnn = {"layers": [{"_target_": "keras.layers.Embedding"}, {"_target_": "keras.layers.GRU"}]}
     cldnn = {"layers": [{"_target_": "keras.layers.Conv2D"}, {"_target_": "keras.layers.LSTM"}]}
-    assert recurrent_only(rnn) and not recurrent_only(cldnn)
-    assert backend("auto", cldnn) == "tensorflow" and backend("torch", rnn) == "torch"
+    assert is_recurrent(rnn) and not is_recurrent(cldnn)
+    assert choose_backend("auto", cldnn) == "tensorflow" and choose_backend("torch", rnn) == "torch"
 
 
 def test_the_policy_says_what_it_chose_and_every_choice_can_be_made() -> None:

@@ -14,7 +14,7 @@ CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else
 pytestmark = pytest.mark.skipif(len(CORES) < 2, reason="takes two cores whose use a process may choose")
 BIND = """
 import os, sys
-from cldnn_lab.training import backend
+from cldnn_lab.launch import backend
 backend.bind("jax", int(sys.argv[1]))
 print(*sorted(os.sched_getaffinity(0)), flush=True)
 sys.stdin.read()

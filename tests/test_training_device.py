@@ -11,11 +11,11 @@ import keras
 import numpy as np
 import pytest
 
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.schema import Settings
 from cldnn_lab.data.dataset import Dataset, Split
-from cldnn_lab.errors import Mistake
-from cldnn_lab.preflight import checked
-from cldnn_lab.schema import Settings
-from cldnn_lab.training import backend, device
+from cldnn_lab.launch import backend, device
+from cldnn_lab.launch.preflight import checked
 from cldnn_lab.training.policy import choose, precision
 from cldnn_lab.training.session import prepare
 
@@ -113,7 +113,7 @@ def test_xla_asked_for_where_keras_calls_cudnn_is_refused(
     if fast:  # the lab's own order calls no cuDNN
         prepare(config, dataset, policy)
     else:
-        with pytest.raises(Mistake, match=r"xla: .*LSTM.*cuDNN.*xla=null"):
+        with pytest.raises(ConfigError, match=r"xla: .*LSTM.*cuDNN.*xla=null"):
             prepare(config, dataset, policy)
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from cldnn_lab.errors import Mistake
+from cldnn_lab.config.errors import ConfigError
 
 if TYPE_CHECKING:
     from cldnn_lab.data.config import DataConfig
@@ -36,7 +36,7 @@ def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any") -> Da
         examples it holds follows ``config`` alone, so that runs of several seeds see the same ones.
 
     Raises:
-        Mistake: for missing, truncated, corrupt or unfit files and empty selections.
+        ConfigError: for missing, truncated, corrupt or unfit files and empty selections.
     """
     from cldnn_lab.data.checks import checked
     from cldnn_lab.data.layout import arranged
@@ -51,7 +51,7 @@ def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any") -> Da
         try:
             train, validation = held_out(train, config.validation, config.split_seed)
         except ValueError as error:
-            raise Mistake(
+            raise ConfigError(
                 f"data.validation: {config.validation:g} of {len(train)} training examples is too little to "
                 "hold one of every class: raise it or data.train_limit."
             ) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import chosen_classes, keep_classes
 from cldnn_lab.data.config import ArraysConfig
 from cldnn_lab.data.dataset import Dataset, Split, Task
@@ -15,7 +16,6 @@ from cldnn_lab.data.files import given
 from cldnn_lab.data.labels import class_indices
 from cldnn_lab.data.safe_pickle import load_archive, load_array
 from cldnn_lab.data.splits import share
-from cldnn_lab.errors import Mistake
 
 WHOLE = ("x", "y")
 SPLIT = ("x_train", "y_train", "x_test", "y_test")
@@ -25,7 +25,7 @@ def load(config: ArraysConfig, data_root: Path) -> Dataset:
     """Examples as they are in the file, divided by ``divide_by``, with classes or numbers as targets.
 
     Raises:
-        Mistake: for missing, truncated, corrupt or unfit files, and for x and y that do not go together.
+        ConfigError: for missing, truncated, corrupt or unfit files, and for x and y that do not go together.
     """
     path = given(config.path)
     assert path is not None, "the config was checked"
@@ -33,7 +33,7 @@ def load(config: ArraysConfig, data_root: Path) -> Dataset:
     names = SPLIT if all(name in arrays for name in SPLIT) else WHOLE
     if not all(name in arrays for name in names):
         has = ", ".join(sorted(arrays)) or "nothing"
-        raise Mistake(f"data.path: {path} holds {has}, neither {', '.join(SPLIT)} nor x and y.")
+        raise ConfigError(f"data.path: {path} holds {has}, neither {', '.join(SPLIT)} nor x and y.")
     # Views: nothing is copied before it is divided.
     pairs = [
         (_examples(arrays[x], x, path), _numbers(arrays[y], y, path))
@@ -41,7 +41,7 @@ def load(config: ArraysConfig, data_root: Path) -> Dataset:
     ]
     for x, y in pairs:
         if len(x) != len(y):
-            raise Mistake(f"{path}: x holds {len(x)} examples but y {len(y)} targets; they must agree.")
+            raise ConfigError(f"{path}: x holds {len(x)} examples but y {len(y)} targets; they must agree.")
     task = _task(config.task, [y for _, y in pairs])
     splits = [Split(x, _targets(y, task, path)) for x, y in pairs]
     if task == "multiclass":
@@ -53,16 +53,18 @@ def load(config: ArraysConfig, data_root: Path) -> Dataset:
     if task != "regression":
         count = 1 + max(int(split.y.max(initial=0)) for split in splits)
         if task == "binary" and count > 2:
-            raise Mistake(f"data.task: {path} has classes up to {count - 1}: a binary task has 0 and 1 only.")
+            raise ConfigError(f"data.task: {path} has classes up to {count - 1}: a binary task has 0 and 1 only.")
         classes = tuple(map(str, range(max(count, 2))))
         chosen = chosen_classes(config.classes, classes, str(path))
         splits = [keep_classes(split, chosen, len(classes)) for split in splits]
         classes = tuple(classes[index] for index in chosen)
     elif config.classes is not None:
-        raise Mistake(f"data.classes: the targets in {path} are numbers, so classes must stay null.")
+        raise ConfigError(f"data.classes: the targets in {path} are numbers, so classes must stay null.")
     train, test = (Split(_scaled(split.x, config.divide_by), split.y) for split in splits)
     if config.time_axis >= max(train.x.ndim - 1, 1):
-        raise Mistake(f"data.time_axis: {config.time_axis} is not an axis of examples of shape {train.x.shape[1:]}.")
+        raise ConfigError(
+            f"data.time_axis: {config.time_axis} is not an axis of examples of shape {train.x.shape[1:]}."
+        )
     return Dataset(
         config.name, task, train, test, test, classes, path.name, time_axis=config.time_axis, folder=path.parent
     )
@@ -77,25 +79,27 @@ def _arrays(path: Path) -> Mapping[str, Any]:
     if array.dtype != object:
         if path.stem in (*SPLIT, *WHOLE):
             return _arrays(path.parent)
-        raise Mistake(f"data.path: {path} is one array; put y beside it, both in an .npz file with the names x and y.")
+        raise ConfigError(
+            f"data.path: {path} is one array; put y beside it, both in an .npz file with the names x and y."
+        )
     content = array.item() if array.ndim == 0 else list(array) if array.ndim == 1 else None
     if isinstance(content, dict):
         return content
     if isinstance(content, list) and len(content) in (2, 4):
         return dict(zip(WHOLE if len(content) == 2 else SPLIT, content, strict=True))
-    raise Mistake(f"data.path: {path} holds neither a pair of x and y nor a dict of them.")
+    raise ConfigError(f"data.path: {path} holds neither a pair of x and y nor a dict of them.")
 
 
 def _numbers(array: Any, name: str, path: Path) -> np.ndarray:
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub" or array.ndim == 0:
-        raise Mistake(f"{path}: {name} is not an array of numbers.")
+        raise ConfigError(f"{path}: {name} is not an array of numbers.")
     return array
 
 
 def _examples(array: Any, name: str, path: Path) -> np.ndarray:
     x = _numbers(array, name, path)
     if not 2 <= x.ndim <= 4:
-        raise Mistake(f"{path}: {name} has shape {x.shape}; examples must be vectors, sequences or images.")
+        raise ConfigError(f"{path}: {name} has shape {x.shape}; examples must be vectors, sequences or images.")
     return x
 
 
@@ -105,7 +109,7 @@ def _task(wanted: str, targets: list[np.ndarray]) -> Task:
     try:
         for y in targets:
             class_indices(y, "y")
-    except Mistake:
+    except ConfigError:
         return "regression"
     return "multiclass"
 
@@ -120,7 +124,7 @@ def _check_numbers(splits: list[Split], path: Path) -> None:
     """Refuse numbers that cannot be those of classes, before a name is made for each."""
     highest, examples = max(int(split.y.max(initial=0)) for split in splits), sum(len(split) for split in splits)
     if highest > examples:
-        raise Mistake(
+        raise ConfigError(
             f"data.task: the targets in {path} go up to {highest:,}, but there are {examples:,} examples: set "
             "data.task=regression if they are quantities; classes must be numbered from 0 without such gaps."
         )
@@ -131,7 +135,7 @@ def _divided(config: ArraysConfig, split: Split, task: Task, path: Path) -> list
         strata = None if task == "regression" else split.y
         stay, out = share(strata, len(split), config.test_fraction, config.split_seed)
     except ValueError as error:
-        raise Mistake(f"{path}: a class has one example: too few to train on and to test.") from error
+        raise ConfigError(f"{path}: a class has one example: too few to train on and to test.") from error
     return [split.take(stay), split.take(out)]
 
 

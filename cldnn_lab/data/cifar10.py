@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import chosen_classes, keep_classes
 from cldnn_lab.data.config import Cifar10Config
 from cldnn_lab.data.dataset import Dataset, Split
@@ -17,7 +18,6 @@ from cldnn_lab.data.download import download
 from cldnn_lab.data.files import folders, given
 from cldnn_lab.data.labels import class_indices
 from cldnn_lab.data.safe_pickle import load_pickle
-from cldnn_lab.errors import Mistake
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -30,7 +30,7 @@ def load(config: Cifar10Config, data_root: Path) -> Dataset:
     """Colour images of shape (32, 32, 3) in [0, 1], and their classes.
 
     Raises:
-        Mistake: for missing, truncated, corrupt or unfit files, naming the file.
+        ConfigError: for missing, truncated, corrupt or unfit files, naming the file.
     """
     train, test, files, folder = read(config.path, data_root, config.batches, config.test_file)
     chosen = chosen_classes(config.classes, CLASSES, "CIFAR-10")
@@ -55,22 +55,24 @@ def read(
         test_file: name of the test batch; None for the first of :data:`TESTS` that is there.
 
     Raises:
-        Mistake: if there are none, naming the files and where to put them, or if one is broken.
+        ConfigError: if there are none, naming the files and where to put them, or if one is broken.
     """
     place = given(path)
     places = [place, place / "cifar-10-batches-py"] if place else folders(data_root, FOLDERS)
     folder = next((place for place in places if (place / BATCHES[0]).is_file()), None)
     if folder is None:
         if place:
-            raise Mistake(f"data.path: {place} has no {BATCHES[0]}.")
+            raise ConfigError(f"data.path: {place} has no {BATCHES[0]}.")
         return _downloaded(data_root, batches, test_file)
     train_files = [folder / name for name in BATCHES[:batches] if (folder / name).is_file()]
     if batches is not None and len(train_files) < batches:
-        raise Mistake(f"data.batches: {folder} has {len(train_files)} of the first {batches}: put the others there.")
+        raise ConfigError(
+            f"data.batches: {folder} has {len(train_files)} of the first {batches}: put the others there."
+        )
     names = TESTS if test_file is None else (test_file,)
     test = next((folder / name for name in names if (folder / name).is_file()), None)
     if test is None:
-        raise Mistake(f"{folder} has no {' or '.join(names)}: put it there, or correct data.test_file.")
+        raise ConfigError(f"{folder} has no {' or '.join(names)}: put it there, or correct data.test_file.")
     parts = [_batch(file) for file in train_files]
     x, y = np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts])
     used = ", ".join(file.name for file in (*train_files, test))
@@ -82,25 +84,25 @@ def _batch(path: Path) -> Split:
     if isinstance(content, dict):
         content = {key.decode("latin1") if isinstance(key, bytes) else key: value for key, value in content.items()}
     if not isinstance(content, dict) or not {"data", "labels"} <= content.keys():
-        raise Mistake(f"{path} is not a batch of CIFAR-10: it lacks data and labels.")
+        raise ConfigError(f"{path} is not a batch of CIFAR-10: it lacks data and labels.")
     data = content["data"]
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
-        raise Mistake(f"{path} is not a batch of CIFAR-10: its data must be bytes of shape (N, 3072).")
+        raise ConfigError(f"{path} is not a batch of CIFAR-10: its data must be bytes of shape (N, 3072).")
     try:
         y = class_indices(np.asarray(content["labels"]), str(path))
     except ValueError as error:
-        raise Mistake(f"{path}: its labels are not a list of numbers.") from error
+        raise ConfigError(f"{path}: its labels are not a list of numbers.") from error
     if len(y) != len(data):
-        raise Mistake(f"{path} holds {len(data)} images but {len(y)} labels; they must agree.")
+        raise ConfigError(f"{path} holds {len(data)} images but {len(y)} labels; they must agree.")
     if len(y) and y.max() >= len(CLASSES):
-        raise Mistake(f"{path} holds a label {y.max()}, above 9: it is not of CIFAR-10.")
+        raise ConfigError(f"{path} holds a label {y.max()}, above 9: it is not of CIFAR-10.")
     return Split(np.moveaxis(data.reshape(-1, 3, 32, 32), 1, 3), y)
 
 
 def _downloaded(data_root: Path, batches: int | None, test_file: str | None) -> tuple[Split, Split, str, None]:
     wanted = f"put {BATCHES[0]} to {BATCHES[-1]} and {TESTS[0]} in {(data_root / FOLDERS[1]).resolve()}"
     if test_file not in (None, TESTS[0]):
-        raise Mistake(f"data.test_file: {test_file} is not among what Keras downloads: {wanted}, and it too.")
+        raise ConfigError(f"data.test_file: {test_file} is not among what Keras downloads: {wanted}, and it too.")
     (x, y), (x_test, y_test) = download("cifar10", wanted)
     # Keras strings the batches together in order.
     count = None if batches is None else batches * _PER_BATCH

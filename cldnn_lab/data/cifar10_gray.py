@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data import cifar10
 from cldnn_lab.data.classes import chosen_classes, keep_classes
 from cldnn_lab.data.config import Cifar10GrayConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import find, folders, given
 from cldnn_lab.data.pictures import read_pictures
-from cldnn_lab.errors import Mistake
 
 FOLDERS = ("cifar10_gray28", "cifar10_gray", "CIFAR10")
 # Luma of ITU-R BT.601, which is also what Pillow's conversion to grey computes.
@@ -24,7 +24,7 @@ def load(config: Cifar10GrayConfig, data_root: Path) -> Dataset:
     """Grey images of shape (28, 28, 1) in [0, 1], and their classes.
 
     Raises:
-        Mistake: for missing, truncated, corrupt or unfit files, naming the file, or too few of a class.
+        ConfigError: for missing, truncated, corrupt or unfit files, naming the file, or too few of a class.
     """
     place = given(config.path)
     chosen = chosen_classes(config.classes, cifar10.CLASSES, "CIFAR-10")
@@ -50,9 +50,9 @@ def _tree(folder: Path, chosen: list[int], limit: int | None, key: str) -> Split
     for label, index in enumerate(chosen):
         of_class = sorted((folder / str(index)).glob("*.png"))
         if not of_class:
-            raise Mistake(f"{folder / str(index)} is missing or has no PNG files.")
+            raise ConfigError(f"{folder / str(index)} is missing or has no PNG files.")
         if limit is not None and len(of_class) < limit:
-            raise Mistake(f"data.{key}: {folder / str(index)} has {len(of_class)} pictures, not {limit}.")
+            raise ConfigError(f"data.{key}: {folder / str(index)} has {len(of_class)} pictures, not {limit}.")
         files += of_class[:limit]
         y += [label] * len(of_class[:limit])
     return Split(read_pictures(files, gray=True), np.array(y, np.int32))
@@ -65,7 +65,7 @@ def _first(split: Split, limit: int | None, key: str) -> Split:
     rows = [np.flatnonzero(split.y == label)[:limit] for label in range(len(cifar10.CLASSES))]
     least = min(map(len, rows))
     if least < limit:
-        raise Mistake(f"data.{key}: the CIFAR-10 files have only {least} pictures of one class, not {limit}.")
+        raise ConfigError(f"data.{key}: the CIFAR-10 files have only {least} pictures of one class, not {limit}.")
     return split.take(np.sort(np.concatenate(rows)))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError, nearest
 from cldnn_lab.data.dataset import Split
-from cldnn_lab.errors import Mistake, nearest
 
 
 def chosen_classes(wanted: Sequence[str | int] | None, names: Sequence[str], where: str) -> list[int]:
@@ -16,7 +16,7 @@ def chosen_classes(wanted: Sequence[str | int] | None, names: Sequence[str], whe
     A word is a name; a number is an index, unless a class is called that.
 
     Raises:
-        Mistake: for a class that is not there, naming those that are, and for fewer than two.
+        ConfigError: for a class that is not there, naming those that are, and for fewer than two.
     """
     if wanted is None:
         return list(range(len(names)))
@@ -27,11 +27,11 @@ def chosen_classes(wanted: Sequence[str | int] | None, names: Sequence[str], whe
         elif isinstance(item, int) and 0 <= item < len(names):
             chosen.append(item)
         else:
-            raise Mistake(f"data.classes: {where} has no class {item!r}: {nearest(item, names)}.")
+            raise ConfigError(f"data.classes: {where} has no class {item!r}: {nearest(item, names)}.")
     if len(set(chosen)) < len(chosen):
-        raise Mistake("data.classes: a class is named twice, once by name and once by number.")
+        raise ConfigError("data.classes: a class is named twice, once by name and once by number.")
     if len(chosen) < 2:
-        raise Mistake("data.classes: one class leaves nothing to tell apart: name two or more, or null.")
+        raise ConfigError("data.classes: one class leaves nothing to tell apart: name two or more, or null.")
     return chosen
 
 

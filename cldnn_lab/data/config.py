@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from cldnn_lab.config.errors import ConfigError, nearest
 from cldnn_lab.data.rml2016.recipe import RECIPES, choose_recipe
-from cldnn_lab.errors import Mistake, nearest
 
 # The classes of RML2016.10b, and the eleventh of RML2016.10a.
 RML2016_CLASSES = (
@@ -55,29 +55,29 @@ class DataConfig:
         """Check what concerns several fields, without opening a file.
 
         Raises:
-            Mistake: naming the key and what it may be.
+            ConfigError: naming the key and what it may be.
         """
         if isinstance(self.validation, str):
             if self.validation != "test":
-                raise Mistake(
+                raise ConfigError(
                     f"data.validation: {self.validation!r} is neither test (the test set validates) nor a "
                     "share of the training set between 0 and 1, such as 0.1."
                 )
         elif not 0 < self.validation < 1:
-            raise Mistake(
+            raise ConfigError(
                 f"data.validation: {self.validation} is not a share of the training set: give a number "
                 "between 0 and 1 (both excluded), or test."
             )
         if self.classes is not None:
             if not self.classes:
-                raise Mistake("data.classes: the list is empty: name the classes to keep, or null for all.")
+                raise ConfigError("data.classes: the list is empty: name the classes to keep, or null for all.")
             twice = sorted({str(c) for c in self.classes if list(self.classes).count(c) > 1})
             if twice:
-                raise Mistake(f"data.classes: {', '.join(twice)} is named more than once.")
+                raise ConfigError(f"data.classes: {', '.join(twice)} is named more than once.")
 
     def _no_classes(self, why: str) -> None:
         if self.classes is not None:
-            raise Mistake(f"data.classes: {self.name} {why}, so classes must stay null.")
+            raise ConfigError(f"data.classes: {self.name} {why}, so classes must stay null.")
 
 
 @dataclass
@@ -118,15 +118,15 @@ class RadioMLConfig(DataConfig):
         super().check()
         choose_recipe(self.recipe, self.quirks)
         if self.snrs is not None and not self.snrs:
-            raise Mistake("data.snrs: the list is empty: give the SNRs to keep (dB), or null for the bounds.")
+            raise ConfigError("data.snrs: the list is empty: give the SNRs to keep (dB), or null for the bounds.")
         low, high = self.snr_min, self.snr_max
         if self.snrs is None and low is not None and high is not None and low > high:
-            raise Mistake(f"data.snr_min: {low:g} dB is above data.snr_max, {high:g} dB: no vector is left.")
+            raise ConfigError(f"data.snr_min: {low:g} dB is above data.snr_max, {high:g} dB: no vector is left.")
         known = dict.fromkeys((*RML2016_CLASSES, RML2016_EXTRA, *RML2018_CLASSES))
         for name in self.classes or ():
             # A file of the user's own may number its classes, so figures are checked against the file.
             if isinstance(name, str) and not name.isdigit() and name not in known:
-                raise Mistake(f"data.classes: there is no modulation {name!r}: {nearest(name, known)}.")
+                raise ConfigError(f"data.classes: there is no modulation {name!r}: {nearest(name, known)}.")
 
 
 @dataclass
@@ -284,7 +284,7 @@ class DbpediaConfig(DataConfig):
     def check(self) -> None:
         super().check()
         if self.one_hot and self.tokens == "words":
-            raise Mistake("data.one_hot: only bytes (data.tokens=chars) can be one-hot; words are ids.")
+            raise ConfigError("data.one_hot: only bytes (data.tokens=chars) can be one-hot; words are ids.")
 
 
 @dataclass
@@ -306,9 +306,9 @@ class ImageFolderConfig(DataConfig):
     def check(self) -> None:
         super().check()
         if self.path is None:
-            raise Mistake("data.path: name the folder of pictures, such as data.path=pictures.")
+            raise ConfigError("data.path: name the folder of pictures, such as data.path=pictures.")
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
-            raise Mistake(f"data.size: {list(self.size)} is not a height and a width, such as [28,28].")
+            raise ConfigError(f"data.size: {list(self.size)} is not a height and a width, such as [28,28].")
 
 
 @dataclass
@@ -333,7 +333,7 @@ class ArraysConfig(DataConfig):
     def check(self) -> None:
         super().check()
         if self.path is None:
-            raise Mistake("data.path: name the file of arrays, such as data.path=mine.npz.")
+            raise ConfigError("data.path: name the file of arrays, such as data.path=mine.npz.")
         if self.task in ("regression", "binary"):
             self._no_classes("has one target" if self.task == "binary" else "has targets that are numbers")
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import chosen_classes, keep_classes
 from cldnn_lab.data.config import DbpediaConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import find, folders, given
 from cldnn_lab.data.generated_text import entries
-from cldnn_lab.errors import Mistake
 
 FILES = ("train_medium.csv", "test_medium.csv")
 CLASSES = (
@@ -38,12 +38,12 @@ def load(config: DbpediaConfig, data_root: Path) -> Dataset:
     Ids of words are those of all entries, until :func:`fitted` leaves the words of the training examples.
 
     Raises:
-        Mistake: for missing, truncated, corrupt or unfit files, naming the file.
+        ConfigError: for missing, truncated, corrupt or unfit files, naming the file.
     """
     place = given(config.path)
     found = find([place] if place else folders(data_root, ["dbpedia"]), FILES)
     if place and not found:
-        raise Mistake(f"data.path: {place} is not a folder with {' and '.join(FILES)}.")
+        raise ConfigError(f"data.path: {place} is not a folder with {' and '.join(FILES)}.")
     tables: list[Table]
     if found:
         tables = [_table(path) for path in found]
@@ -107,14 +107,16 @@ def _table(path: Path) -> Table:
     except (ValueError, OSError) as error:
         # Pandas says parser and encoding errors as ValueErrors.
         reason = str(error).strip().splitlines()[0]
-        raise Mistake(f"{path} is not a CSV file of class, title and paragraph ({reason}): get it again.") from error
+        raise ConfigError(
+            f"{path} is not a CSV file of class, title and paragraph ({reason}): get it again."
+        ) from error
     if frame.shape[1] != 3:
-        raise Mistake(f"{path} has {frame.shape[1]} columns, not class, title and paragraph.")
+        raise ConfigError(f"{path} has {frame.shape[1]} columns, not class, title and paragraph.")
     classes = pd.to_numeric(frame[0], errors="coerce")
     bad = ~classes.isin(range(1, len(CLASSES)))
     if bad.any():
         row = int(bad.to_numpy().argmax())
-        raise Mistake(f"{path}: entry {row + 1} has class {frame[0][row][:20]!r}, not a number from 1 to 14.")
+        raise ConfigError(f"{path}: entry {row + 1} has class {frame[0][row][:20]!r}, not a number from 1 to 14.")
     return list(zip(classes.astype(int), frame[1], frame[2], strict=True))
 
 

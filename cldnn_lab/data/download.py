@@ -8,8 +8,8 @@ import sys
 from typing import Any
 from urllib.error import HTTPError, URLError
 
-from cldnn_lab.errors import Mistake
-from cldnn_lab.quiet import quiet
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.models.quiet import quiet
 
 
 def download(collection: str, instead: str) -> Any:
@@ -19,7 +19,7 @@ def download(collection: str, instead: str) -> Any:
         instead: the way out where it cannot be had: which files to put where.
 
     Raises:
-        Mistake: saying what hindered it.
+        ConfigError: saying what hindered it.
     """
     try:
         with quiet(), contextlib.redirect_stdout(_OnceThereIsMore(sys.stdout)):
@@ -27,7 +27,7 @@ def download(collection: str, instead: str) -> Any:
 
             return getattr(keras.datasets, collection).load_data()
     except Exception as error:
-        raise Mistake(f"{collection}: there are no files, and {_reason(error)}: {instead}.") from error
+        raise ConfigError(f"{collection}: there are no files, and {_reason(error)}: {instead}.") from error
 
 
 def _reason(error: BaseException) -> str:

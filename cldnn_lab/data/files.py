@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cldnn_lab.errors import Mistake
+from cldnn_lab.config.errors import ConfigError
 
 # Where Debian's data packages lay their files out.
 _SYSTEM = Path("/usr/share")
@@ -21,13 +21,13 @@ def given(path: str | None) -> Path | None:
     """The file or folder the user named in ``data.path``, as an absolute path; None if they named none.
 
     Raises:
-        Mistake: if there is no such file or folder; nothing else is looked for in its place.
+        ConfigError: if there is no such file or folder; nothing else is looked for in its place.
     """
     if path is None:
         return None
     place = Path(absolute(path))
     if not place.exists():
-        raise Mistake(f"data.path: there is no {place}: correct it or set it null.")
+        raise ConfigError(f"data.path: there is no {place}: correct it or set it null.")
     return place
 
 

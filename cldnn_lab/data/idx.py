@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import chosen_classes, keep_classes
 from cldnn_lab.data.config import IdxConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.download import download
 from cldnn_lab.data.files import find, folders, given
 from cldnn_lab.data.splits import published_share
-from cldnn_lab.errors import Mistake
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -42,7 +42,7 @@ def load(config: IdxConfig, data_root: Path) -> Dataset:
     """Grey images of shape (28, 28, 1) in [0, 1], and their classes.
 
     Raises:
-        Mistake: for missing, truncated, corrupt or unfit files, naming the file.
+        ConfigError: for missing, truncated, corrupt or unfit files, naming the file.
     """
     (x_train, y_train), (x_test, y_test), files, folder = read(config.collection, config.path, data_root)
     origin = f"{TITLES[config.collection]}, {files}"
@@ -68,7 +68,7 @@ def read(collection: str, path: str | None, data_root: Path) -> tuple[*Bytes, st
     """Images as bytes of shape (N, 28, 28) and labels, to train on and to test on; what they are from, and its folder.
 
     Raises:
-        Mistake: if there are none, naming the files and where to put them, or if one is broken.
+        ConfigError: if there are none, naming the files and where to put them, or if one is broken.
     """
     place = given(path)
     package = f"dataset-{collection.replace('_', '-')}"
@@ -82,7 +82,7 @@ def read(collection: str, path: str | None, data_root: Path) -> tuple[*Bytes, st
         return _pair(found[0], found[1]), _pair(found[2], found[3]), named, found[0].parent
     wanted = ", ".join(FILES)
     if place:
-        raise Mistake(f"data.path: {place} lacks one of {wanted} (or the same with .gz).")
+        raise ConfigError(f"data.path: {place} lacks one of {wanted} (or the same with .gz).")
     train, test = download(collection, f"put {wanted} (or the same with .gz) in {(data_root / collection).resolve()}")
     return train, test, "Keras's download", None
 
@@ -90,13 +90,13 @@ def read(collection: str, path: str | None, data_root: Path) -> tuple[*Bytes, st
 def _pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
     x, y = read_idx(images), read_idx(labels)
     if x.ndim != 3:
-        raise Mistake(f"{images} holds {x.ndim} dimensions, not images: is it a file of labels?")
+        raise ConfigError(f"{images} holds {x.ndim} dimensions, not images: is it a file of labels?")
     if y.ndim != 1:
-        raise Mistake(f"{labels} holds {y.ndim} dimensions, not labels: is it a file of images?")
+        raise ConfigError(f"{labels} holds {y.ndim} dimensions, not labels: is it a file of images?")
     if len(x) != len(y):
-        raise Mistake(f"{images} holds {len(x)} images and {labels} {len(y)} labels: not one set.")
+        raise ConfigError(f"{images} holds {len(x)} images and {labels} {len(y)} labels: not one set.")
     if len(y) and y.max() > 9:
-        raise Mistake(f"{labels} holds a label {y.max()}, above 9: it is not of this set.")
+        raise ConfigError(f"{labels} holds a label {y.max()}, above 9: it is not of this set.")
     return x, y
 
 
@@ -104,24 +104,24 @@ def read_idx(path: Path) -> np.ndarray:
     """The unsigned bytes of an idx or idx.gz file.
 
     Raises:
-        Mistake: if it is truncated, corrupt, or not idx.
+        ConfigError: if it is truncated, corrupt, or not idx.
     """
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise Mistake(f"{path} is truncated or corrupt gzip ({error}): get it again.") from error
+        raise ConfigError(f"{path} is truncated or corrupt gzip ({error}): get it again.") from error
     except OSError as error:
-        raise Mistake(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from error
     dimensions = content[3] if len(content) > 3 else 0
     start = 4 + 4 * dimensions
     if content[:3] != b"\0\0\x08" or not 1 <= dimensions <= 4 or len(content) < start:
-        raise Mistake(f"{path} is not an idx file of bytes: put the right file there.")
+        raise ConfigError(f"{path} is not an idx file of bytes: put the right file there.")
     shape = tuple(np.frombuffer(content, ">i4", dimensions, 4).tolist())
     size = math.prod(shape)
     if min(shape) < 0 or len(content) != start + size:
-        raise Mistake(
+        raise ConfigError(
             f"{path} is truncated or corrupt: it announces {size} values and holds {len(content) - start}: "
             "get it again."
         )

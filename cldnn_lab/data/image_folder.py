@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import chosen_classes
 from cldnn_lab.data.config import ImageFolderConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import given
 from cldnn_lab.data.pictures import read_pictures
 from cldnn_lab.data.splits import share
-from cldnn_lab.errors import Mistake
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 TRAIN, TESTS = "train", ("test", "val", "validation")
@@ -22,7 +22,7 @@ def load(config: ImageFolderConfig, data_root: Path) -> Dataset:
     """Pictures of shape (height, width, 1 or 3) in [0, 1], with the folders' names as classes.
 
     Raises:
-        Mistake: for missing or corrupt pictures, pictures of several sizes, or classes too small to split.
+        ConfigError: for missing or corrupt pictures, pictures of several sizes, or classes too small to split.
     """
     folder = given(config.path)
     assert folder is not None, "the config was checked"
@@ -33,7 +33,7 @@ def load(config: ImageFolderConfig, data_root: Path) -> Dataset:
     at = [parts[TRAIN], test_part] if split and test_part else [folder]
     names = tuple(sorted({place.name for part in at for place in _folders(part)}))
     if len(names) < 2:
-        raise Mistake(
+        raise ConfigError(
             f"data.path: {folder} has {len(names)} folders of pictures: it must have one for each class (two or more), "
             f"or {TRAIN}/ and {TESTS[0]}/ that have them."
         )
@@ -50,7 +50,7 @@ def load(config: ImageFolderConfig, data_root: Path) -> Dataset:
         try:
             stay, out = share(splits[0].y, len(splits[0]), config.test_fraction, config.split_seed)
         except ValueError as error:
-            raise Mistake(
+            raise ConfigError(
                 f"data.path: a class in {folder} has one picture: too few to train on and to test."
             ) from error
         train, test = splits[0].take(stay), splits[0].take(out)
@@ -61,7 +61,7 @@ def load(config: ImageFolderConfig, data_root: Path) -> Dataset:
 
 def _folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise Mistake(f"data.path: {folder} is not a folder.")
+        raise ConfigError(f"data.path: {folder} is not a folder.")
     return sorted(place for place in folder.iterdir() if place.is_dir() and not place.name.startswith("."))
 
 
@@ -72,7 +72,9 @@ def _listed(part: Path, names: list[str]) -> tuple[list[Path], np.ndarray]:
         place = part / name
         of_class = sorted(file for file in place.iterdir() if file.suffix.lower() in SUFFIXES) if place.is_dir() else []
         if not of_class:
-            raise Mistake(f"{place} has no pictures ({', '.join(SUFFIXES)}): put some there, or leave the class out.")
+            raise ConfigError(
+                f"{place} has no pictures ({', '.join(SUFFIXES)}): put some there, or leave the class out."
+            )
         files += of_class
         y += [label] * len(of_class)
     return files, np.array(y, np.int32)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
-from cldnn_lab.errors import Mistake
 
 
 def arranged(dataset: Dataset, layout: str, prefers: str) -> Dataset:
@@ -18,26 +18,26 @@ def arranged(dataset: Dataset, layout: str, prefers: str) -> Dataset:
     reads as an image of one channel. Token ids and plain vectors stay as they are, unless ``layout`` insists.
 
     Raises:
-        Mistake: where it cannot be read that way, such as a colour image as a sequence.
+        ConfigError: where it cannot be read that way, such as a colour image as a sequence.
     """
     wanted = prefers if layout == "auto" else layout
     shape = dataset.input_shape
     said = f"data.layout: {layout}" if layout != "auto" else f"the model reads {wanted}s"
     if wanted == "sequence" and len(shape) == 3:
         if shape[-1] != 1:
-            raise Mistake(
+            raise ConfigError(
                 f"{said}, but {dataset.name} has images of {shape[-1]} channels, {_by(shape)}: only "
                 "an image of one channel reads as a sequence; choose a convolutional model or grey images."
             )
         axis = dataset.time_axis
         return replace(dataset.with_examples(lambda x: np.moveaxis(x[..., 0], axis + 1, 1)), time_axis=0)
     if wanted == "sequence" and len(shape) > 3:
-        raise Mistake(f"{said}, but examples of {dataset.name} are {_by(shape)}, not (time, features).")
+        raise ConfigError(f"{said}, but examples of {dataset.name} are {_by(shape)}, not (time, features).")
     if wanted == "image" and len(shape) == 2:
         return dataset.with_examples(lambda x: x[..., None])
     if len(shape) == 1 and layout != "auto" and dataset.vocabulary is None:
         if layout == "image":
-            raise Mistake(f"{said}, but examples of {dataset.name} are vectors of {shape[0]}, not pictures.")
+            raise ConfigError(f"{said}, but examples of {dataset.name} are vectors of {shape[0]}, not pictures.")
         return dataset.with_examples(lambda x: x[..., None])
     return dataset
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.config import Mnist56Config
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import find, folders, given
 from cldnn_lab.data.idx import as_images, read
 from cldnn_lab.data.safe_pickle import load_array
-from cldnn_lab.errors import Mistake
 
 TRAINING = 2000  # the first so many fives and sixes of the training set; of the test set, all
 
@@ -20,7 +20,7 @@ def load(config: Mnist56Config, data_root: Path) -> Dataset:
     """Grey images of shape (28, 28, 1) in [0, 1]: 2,000 to train on, and the test set's 1,850.
 
     Raises:
-        Mistake: for missing, truncated, corrupt or unfit files, naming the file.
+        ConfigError: for missing, truncated, corrupt or unfit files, naming the file.
     """
     place = given(config.path)
     places = folders(data_root, ["mnist56", "mnist"]) if place is None else [place] if place.is_dir() else []
@@ -46,7 +46,7 @@ def _document_file(path: Path) -> tuple[Split, Split]:
     """The report's own ``mnist56.npy``: an object array of x_train, d_train, x_val, d_val."""
     parts = load_array(path)
     if parts.shape != (4,) or not all(isinstance(part, np.ndarray) for part in parts):
-        raise Mistake(f"{path} does not hold the four arrays x_train, d_train, x_val and d_val.")
+        raise ConfigError(f"{path} does not hold the four arrays x_train, d_train, x_val and d_val.")
     return _split(path, parts[0], parts[1]), _split(path, parts[2], parts[3])
 
 
@@ -56,5 +56,5 @@ def _split(path: Path, x: np.ndarray, y: np.ndarray) -> Split:
         x = np.divide(x.reshape(-1, 28, 28, 1), scale, dtype=np.float32, casting="unsafe")
         if y.dtype.kind in "uifb" and y.size == len(x) and np.isin(y, (0, 1)).all():
             return Split(x, y.reshape(-1).astype(np.int32))
-        raise Mistake(f"{path}: there is not one target of 0 or 1 for each of its {len(x)} images.")
-    raise Mistake(f"{path}: its images have shape {x.shape}, not (N, 28, 28) or (N, 28, 28, 1).")
+        raise ConfigError(f"{path}: there is not one target of 0 or 1 for each of its {len(x)} images.")
+    raise ConfigError(f"{path}: its images have shape {x.shape}, not (N, 28, 28) or (N, 28, 28, 1).")

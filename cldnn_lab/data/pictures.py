@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cldnn_lab.errors import Mistake
+from cldnn_lab.config.errors import ConfigError
 
 
 def read_pictures(files: Sequence[Path], *, gray: bool, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -17,7 +17,7 @@ def read_pictures(files: Sequence[Path], *, gray: bool, size: tuple[int, int] | 
         size: height and width they are resized to; None where all have the size of the first.
 
     Raises:
-        Mistake: if a file is missing, truncated, corrupt, no picture, or of another size.
+        ConfigError: if a file is missing, truncated, corrupt, no picture, or of another size.
     """
     from PIL import Image
 
@@ -32,17 +32,17 @@ def read_pictures(files: Sequence[Path], *, gray: bool, size: tuple[int, int] | 
                     pixels = pixels.resize(size[::-1], Image.Resampling.BILINEAR)
                 picture = np.asarray(pixels)
         except FileNotFoundError as error:
-            raise Mistake(f"{file} is missing.") from error
+            raise ConfigError(f"{file} is missing.") from error
         except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
             reason = str(error).replace(f"{str(file)!r}", "it")
-            raise Mistake(f"{file} is truncated, corrupt or no picture ({reason}): get it again.") from error
+            raise ConfigError(f"{file} is truncated, corrupt or no picture ({reason}): get it again.") from error
         if picture.ndim == 2:
             picture = picture[..., None]
         if out is None:
             out = np.empty((len(files), *picture.shape), np.float32)
         if picture.shape != out.shape[1:]:
             sizes = f"{picture.shape[0]}x{picture.shape[1]}", f"{out.shape[1]}x{out.shape[2]}"
-            raise Mistake(f"{file} is {sizes[0]} pixels but {files[0]} {sizes[1]}: all must have one size.")
+            raise ConfigError(f"{file} is {sizes[0]} pixels but {files[0]} {sizes[1]}: all must have one size.")
         np.divide(picture, np.float32(depth), out=out[index], casting="unsafe")
     assert out is not None
     return out

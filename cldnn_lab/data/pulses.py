@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.config import PulsesConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import find, folders, given
 from cldnn_lab.data.safe_pickle import load_array
-from cldnn_lab.errors import Mistake
 
 FILES = ("pulsedata1-trn.npy", "pulsedata1-val.npy")
 SHORTEST, MEAN_LENGTH, MEAN_WAIT, OVERHANG = 3, 5.0, 7.9, 14  # steps
@@ -35,12 +35,12 @@ def load(config: PulsesConfig, data_root: Path) -> Dataset:
     """Sequences of shape (steps, 1) with targets of the same shape: a regression at every step.
 
     Raises:
-        Mistake: for missing, corrupt or unfit files, naming the file.
+        ConfigError: for missing, corrupt or unfit files, naming the file.
     """
     place = given(config.path)
     found = find([place] if place else folders(data_root, ["pulses"]), FILES)
     if place and not found:
-        raise Mistake(f"data.path: {place} is not a folder with {' and '.join(FILES)}.")
+        raise ConfigError(f"data.path: {place} is not a folder with {' and '.join(FILES)}.")
     if found:
         train, test = (_read(path) for path in found)
         origin = " and ".join(FILES)
@@ -58,7 +58,7 @@ def load(config: PulsesConfig, data_root: Path) -> Dataset:
 def _read(path: Path) -> Split:
     pair = load_array(path)
     if pair.ndim != 3 or pair.shape[0] != 2 or pair.dtype.kind not in "fiu":
-        raise Mistake(f"{path} has shape {pair.shape}, not (2, sequences, steps): inputs, then targets.")
+        raise ConfigError(f"{path} has shape {pair.shape}, not (2, sequences, steps): inputs, then targets.")
     return Split(pair[0][..., None].astype(np.float32), pair[1][..., None].astype(np.float32))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import chosen_classes
 from cldnn_lab.data.config import RML2016_EXTRA, RML2018_CLASSES, RadioMLConfig
 from cldnn_lab.data.dataset import Dataset, Split
@@ -25,7 +26,6 @@ from cldnn_lab.data.files import find, folders, given
 from cldnn_lab.data.labels import class_indices
 from cldnn_lab.data.rml2016.recipe import choose_recipe
 from cldnn_lab.data.safe_pickle import load_array, load_pickle
-from cldnn_lab.errors import Mistake
 
 _log = logging.getLogger(__name__)
 
@@ -62,13 +62,13 @@ def load(config: RadioMLConfig, data_root: Path) -> Dataset:
     Without ``data.path`` files are looked for under ``data_root``, and generated where there are none.
 
     Raises:
-        Mistake: for missing, truncated, corrupt or unfit files, and for a class or an SNR they do not have.
+        ConfigError: for missing, truncated, corrupt or unfit files, and for a class or an SNR they do not have.
     """
     files = _files(config.path, data_root)
     if files is None:
         return _generated(config)
     if config.split == "capture":
-        raise Mistake(
+        raise ConfigError(
             f"data.split: {files[0]} does not say which vectors were cut from the same capture: leave it auto, or set "
             "it to vector."
         )
@@ -88,7 +88,7 @@ def _files(path: str | None, data_root: Path) -> list[Path] | None:
     found = found or find([place if place.is_dir() else place.parent], *known)
     if not found:
         names = ", ".join((*PICKLES[:2], *HDF5))
-        raise Mistake(f"data.path: {place} has none of {names}, nor the four of {', '.join(NPY)}.")
+        raise ConfigError(f"data.path: {place} has none of {names}, nor the four of {', '.join(NPY)}.")
     return found
 
 
@@ -112,20 +112,20 @@ def _chosen_snrs(config: RadioMLConfig, available: Sequence[float], where: str) 
     """The SNRs of ``available`` that the config keeps.
 
     Raises:
-        Mistake: if one it names is not there, or none is left.
+        ConfigError: if one it names is not there, or none is left.
     """
     there = ", ".join(f"{snr:g}" for snr in available)
     if config.snrs is not None:
         missing = [snr for snr in config.snrs if snr not in available]
         if missing:
             lacks = ", ".join(f"{snr:g}" for snr in missing)
-            raise Mistake(f"data.snrs: {where} has no vectors at {lacks} dB; it has {there}.")
+            raise ConfigError(f"data.snrs: {where} has no vectors at {lacks} dB; it has {there}.")
         return sorted(set(config.snrs))
     low = -np.inf if config.snr_min is None else config.snr_min
     high = np.inf if config.snr_max is None else config.snr_max
     kept = [snr for snr in available if low <= snr <= high]
     if not kept:
-        raise Mistake(f"data.snr_min: no SNR of {where} is in {low:g} to {high:g} dB; it has {there}.")
+        raise ConfigError(f"data.snr_min: no SNR of {where} is in {low:g} to {high:g} dB; it has {there}.")
     return kept
 
 
@@ -182,7 +182,7 @@ def _from_pickle(config: RadioMLConfig, path: Path) -> Dataset:
                 break
             arrays[name.decode("latin1") if isinstance(name, bytes) else str(name), float(snr)] = array
     if not arrays or len(arrays) != len(content):
-        raise Mistake(
+        raise ConfigError(
             f"{path} is no RadioML 2016 file: that holds arrays of shape (N, 2, length) by (modulation, SNR)."
         )
     names = sorted({name for name, _ in arrays})
@@ -193,7 +193,7 @@ def _from_pickle(config: RadioMLConfig, path: Path) -> Dataset:
         for snr in snrs:
             array = arrays.get((names[index], snr))
             if array is None:
-                raise Mistake(f"{path} has no {names[index]} at {snr:g} dB, though it has both elsewhere.")
+                raise ConfigError(f"{path} has no {names[index]} at {snr:g} dB, though it has both elsewhere.")
             cells.append(Cell(label, snr, len(array), array.__getitem__))
     # What was not chosen need not wait in memory.
     del content, arrays, array
@@ -213,9 +213,9 @@ def _from_hdf5(config: RadioMLConfig, path: Path) -> Dataset:
             x, y, z = file["X"], file["Y"], file["Z"]
             fits = x.ndim == 3 and x.shape[2] == 2 and y.ndim == 2 and z.size == len(y) == len(x)
         except (KeyError, AttributeError) as error:
-            raise Mistake(f"{path} is not RadioML 2018.01A: it lacks the data sets X, Y and Z.") from error
+            raise ConfigError(f"{path} is not RadioML 2018.01A: it lacks the data sets X, Y and Z.") from error
         if not fits:
-            raise Mistake(
+            raise ConfigError(
                 f"{path} is not RadioML 2018.01A: X {x.shape}, Y {y.shape} and Z {z.shape} must be "
                 "(N, length, 2), (N, classes) and (N, 1)."
             )
@@ -259,13 +259,13 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise Mistake(f"{path} is truncated, corrupt or not HDF5 ({reason}): get it again.") from error
+        raise ConfigError(f"{path} is truncated, corrupt or not HDF5 ({reason}): get it again.") from error
 
 
 def _from_npy(config: RadioMLConfig, files: Sequence[Path]) -> Dataset:
     folder = files[0].parent
     if config.snrs is not None:
-        raise Mistake(f"data.snrs: the files in {folder} do not say the SNR of a vector: leave it null.")
+        raise ConfigError(f"data.snrs: the files in {folder} do not say the SNR of a vector: leave it null.")
     if config.snr_min is not None or config.snr_max is not None:
         _log.warning(
             "data.snr_min and snr_max do not apply: the files in %s do not say the SNR of a vector, so all are kept",
@@ -275,7 +275,7 @@ def _from_npy(config: RadioMLConfig, files: Sequence[Path]) -> Dataset:
     y_train, y_test = (class_indices(load_array(file), str(file)) for file in (files[1], files[3]))
     for x, y, which in ((x_train, y_train, 0), (x_test, y_test, 2)):
         if len(x) != len(y):
-            raise Mistake(f"{files[which]} holds {len(x)} vectors but {files[which + 1]} {len(y)} labels.")
+            raise ConfigError(f"{files[which]} holds {len(x)} vectors but {files[which + 1]} {len(y)} labels.")
     count = int(max(y_train.max(initial=0), y_test.max(initial=0))) + 1
     names = tuple(map(str, range(count)))
     chosen = chosen_classes(config.classes, names, str(folder))
@@ -301,7 +301,7 @@ def _npy_vectors(path: Path) -> np.ndarray:
             return x
         if x.shape[2] == 2:
             return np.moveaxis(x, 2, 1)
-    raise Mistake(f"{path} has shape {x.shape}, not (N, 2, length), (N, 2, length, 1) or (N, length, 2).")
+    raise ConfigError(f"{path} has shape {x.shape}, not (N, 2, length), (N, 2, length, 1) or (N, length, 2).")
 
 
 # --- from cells to splits -----------------------------------------------------------------------
@@ -313,7 +313,7 @@ def _assembled(config: RadioMLConfig, cells: Sequence[Cell], where: str) -> tupl
     parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for cell in cells:
         if cell.count < 2:
-            raise Mistake(f"{where} has {cell.count} vectors of one class at {cell.snr:g} dB: too few.")
+            raise ConfigError(f"{where} has {cell.count} vectors of one class at {cell.snr:g} dB: too few.")
         order = rng.permutation(cell.count)
         tested = _tested(config, cell.count)
         parts[0].append(order[tested:])
@@ -364,7 +364,7 @@ def _fill(out: np.ndarray, read: Callable[[np.ndarray], np.ndarray], index: np.n
         vectors = read(index[start : start + _ROWS])
         if vectors.shape != piece.shape:
             lengths = f"{vectors.shape[-1]} and {piece.shape[-1]}"
-            raise Mistake(f"data: the vectors of one file have different lengths, {lengths}: mend the file.")
+            raise ConfigError(f"data: the vectors of one file have different lengths, {lengths}: mend the file.")
         np.divide(vectors, divisors(vectors, scaling), out=piece, casting="same_kind")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from cldnn_lab.errors import Mistake
+from cldnn_lab.config.errors import ConfigError
 
 _BUILTINS = {"set": set, "frozenset": frozenset, "bytearray": bytearray, "complex": complex}
 
@@ -71,7 +71,7 @@ def load_pickle(path: Path) -> Any:
     """What a pickle of data holds; strings of Python 2 are read as latin1.
 
     Raises:
-        Mistake: if it names anything but data, or is truncated or corrupt.
+        ConfigError: if it names anything but data, or is truncated or corrupt.
     """
     return _guarded(path, lambda file: _unpickled(file))
 
@@ -80,7 +80,7 @@ def load_array(path: Path) -> np.ndarray:
     """The array of an ``.npy`` file: mapped from disk, or, where it holds objects, read as data.
 
     Raises:
-        Mistake: if it is not an ``.npy`` file, names anything but data, or is truncated or corrupt.
+        ConfigError: if it is not an ``.npy`` file, names anything but data, or is truncated or corrupt.
     """
     return _guarded(path, lambda file: read_array(file, path))
 
@@ -89,12 +89,12 @@ def load_archive(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an ``.npz`` file by name.
 
     Raises:
-        Mistake: as :func:`load_array`.
+        ConfigError: as :func:`load_array`.
     """
     import zipfile
 
     if not zipfile.is_zipfile(path):
-        raise Mistake(f"{path} is not an .npz file, or is truncated: save it again with numpy.savez.")
+        raise ConfigError(f"{path} is not an .npz file, or is truncated: save it again with numpy.savez.")
     arrays = {}
     with zipfile.ZipFile(path) as archive:
         for member in archive.namelist():
@@ -136,21 +136,21 @@ def _guarded(path: Path, read: Callable[[Any], Any]) -> Any:
         with open(path, "rb") as file:
             return read(file)
     except _Refused as refused:
-        raise Mistake(
+        raise ConfigError(
             f"{path} is refused: it asks to run {refused}, and a data file holds only containers, text, "
             "numbers and NumPy arrays; do not open it with anything else either."
         ) from None
     except MemoryError as error:
         size = path.stat().st_size / 2**20
-        raise Mistake(
+        raise ConfigError(
             f"{path} ({size:,.1f} MiB) needs more memory than there is: free some, or make a smaller file of a part."
         ) from error
     except OSError as error:
-        raise Mistake(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from error
     except Exception as error:
         # A broken stream can fail in any way that a constructor can.
         kind = f".{path.suffix.lstrip('.')}" if path.suffix in (".npy", ".npz") else "pickle"
-        raise Mistake(
+        raise ConfigError(
             f"{path} is truncated, corrupt or not a {kind} file ({type(error).__name__}): get it again."
         ) from error
 

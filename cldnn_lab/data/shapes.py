@@ -22,13 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import chosen_classes, keep_classes
 from cldnn_lab.data.config import ShapesConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import find, folders, given
 from cldnn_lab.data.labels import class_indices
 from cldnn_lab.data.pictures import read_pictures
-from cldnn_lab.errors import Mistake
 
 SIDE = 64  # pixels
 CLASSES = {"crt": ("rectangle", "circle", "triangle"), "r3": ("square", "lying", "standing")}
@@ -38,7 +38,7 @@ def load(config: ShapesConfig, data_root: Path) -> Dataset:
     """Pictures of shape (64, 64, 1) in [0, 1], and which of three shapes each shows.
 
     Raises:
-        Mistake: for missing, corrupt or unfit files, naming the file.
+        ConfigError: for missing, corrupt or unfit files, naming the file.
     """
     names = CLASSES[config.kind]
     place = given(config.path)
@@ -47,7 +47,7 @@ def load(config: ShapesConfig, data_root: Path) -> Dataset:
     wanted = [*sets, *(f"{name}_trg.csv" for name in sets)]
     found = find(places, wanted)
     if place and not found:
-        raise Mistake(f"data.path: {place} lacks one of {', '.join(wanted)}.")
+        raise ConfigError(f"data.path: {place} lacks one of {', '.join(wanted)}.")
     if found:
         train, test = _folder(found[0], found[2]), _folder(found[1], found[3])
         origin = f"pictures of {config.kind}-trn and {config.kind}-val"
@@ -67,11 +67,11 @@ def _folder(pictures: Path, targets: Path) -> Split:
     try:
         rows = np.loadtxt(targets, usecols=(0, 1, 2), ndmin=2, delimiter=_delimiter(targets))
     except (OSError, ValueError, IndexError) as error:
-        raise Mistake(f"{targets} is not a table of three columns: {error}.") from error
+        raise ConfigError(f"{targets} is not a table of three columns: {error}.") from error
     y = class_indices(rows, str(targets))
     files = [pictures / f"img_{number:05}.png" for number in range(1, len(y) + 1)]
     if not files:
-        raise Mistake(f"{targets} is empty: it must have a row for each picture.")
+        raise ConfigError(f"{targets} is empty: it must have a row for each picture.")
     return Split(read_pictures(files, gray=True), y)
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cldnn_lab import written
 from cldnn_lab.diagnostics.options import OPTIONS, ActiveUnits, Options, choose
+from cldnn_lab.storage import manifest
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +27,7 @@ def check(chosen: Mapping[str, Options], model: keras.Model, dataset: Dataset) -
     """See, before a network is trained, that each look can be taken at it.
 
     Raises:
-        Mistake: where one does not apply to this network or data, with the reason.
+        ConfigError: where one does not apply to this network or data, with the reason.
     """
     for name, options in chosen.items():
         look = importlib.import_module(f"cldnn_lab.diagnostics.{name}")
@@ -47,11 +47,11 @@ def take(
         title: what the network is, such as ``cnn on fashion_mnist``; every picture's title begins with it.
 
     Raises:
-        Mistake: where a look does not apply to this network or data, with the reason.
+        ConfigError: where a look does not apply to this network or data, with the reason.
     """
     files: list[Path] = []
     folder.mkdir(parents=True, exist_ok=True)
-    written.begin(folder)
+    manifest.begin(folder)
     for name, options in chosen.items():
         look = importlib.import_module(f"cldnn_lab.diagnostics.{name}")
         files += look.run(model, dataset, folder, options, title)

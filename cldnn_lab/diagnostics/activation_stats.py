@@ -12,7 +12,7 @@ from cldnn_lab import figures
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import ActivationStats
-from cldnn_lab.runs import Run
+from cldnn_lab.runs.directory import Run
 
 # Layers that pass values on, or only move them, have no activity of their own.
 _PASSING = (

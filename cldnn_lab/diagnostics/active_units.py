@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from cldnn_lab import figures
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import ActiveUnits
-from cldnn_lab.errors import Mistake
-from cldnn_lab.runs import Run
+from cldnn_lab.runs.directory import Run
 
 _STEPS = (1, 1.5, 2, 3, 5, 7)
 
@@ -39,7 +39,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: ActiveUnits
     per example) and ``.png``.
 
     Raises:
-        Mistake: if no layer of the network has a ReLU activation.
+        ConfigError: if no layer of the network has a ReLU activation.
     """
     images = _images(dataset, options)
     rows = [(None, *row) for row in count(model, images)]
@@ -81,7 +81,7 @@ class Watcher(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Refuse a network that cannot be counted before anything is trained."""
         if self.model.inputs[0].shape[0] is not None:
-            raise Mistake(
+            raise ConfigError(
                 "diagnostics=active_units: a network trained in windows of a fixed batch cannot be watched; count "
                 "in the trained one with python -m cldnn_lab.inspect RUN diagnostics=active_units."
             )
@@ -111,7 +111,7 @@ def count(model: keras.Model, images: np.ndarray) -> list[tuple[str, int, float,
     and in test mode.
 
     Raises:
-        Mistake: if there is no such layer.
+        ConfigError: if there is no such layer.
     """
     outputs = _relu_outputs(model)
     tensors = list(outputs.values())
@@ -160,7 +160,7 @@ def _relu_outputs(model: keras.Model) -> dict[str, Any]:
             if None not in end.output.shape[1:]:
                 found[layer.name] = end.output
     if not found:
-        raise Mistake("diagnostics=active_units: no layer of this network has a ReLU activation.")
+        raise ConfigError("diagnostics=active_units: no layer of this network has a ReLU activation.")
     return found
 
 

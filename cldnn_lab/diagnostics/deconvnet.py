@@ -14,10 +14,10 @@ import keras
 import numpy as np
 
 from cldnn_lab import figures
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import Deconvnet
-from cldnn_lab.errors import Mistake
 
 _TRANSPARENT = (*forward.DROPOUTS, keras.layers.Activation, keras.layers.ReLU)
 
@@ -33,7 +33,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Deconvnet, 
     """Draw ``deconvnet.png``: for each map the examples that excite it most, and what of each does so.
 
     Raises:
-        Mistake: if there is no such convolution, or something other than convolutions, max pooling, batch
+        ConfigError: if there is no such convolution, or something other than convolutions, max pooling, batch
             normalisation and dropout lies between it and the input.
     """
     layer = _target(model, options)
@@ -52,7 +52,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Deconvnet, 
         if projected:
             rows.append((f"map {map_}", projected, [x[index] for index in best]))
     if not rows:
-        raise Mistake(f"diagnostics=deconvnet: none of the chosen maps of {layer.name} is ever active.")
+        raise ConfigError(f"diagnostics=deconvnet: none of the chosen maps of {layer.name} is ever active.")
     path = figures.projections(
         rows,
         folder / "deconvnet.png",
@@ -150,18 +150,18 @@ def _target(model: keras.Model, options: Deconvnet) -> keras.layers.Layer:
     if options.layer is not None:
         layer = forward.find(model, options.layer, "deconvnet.layer")
         if not isinstance(layer, keras.layers.Conv2D):
-            raise Mistake(f"diagnostics.deconvnet.layer: {layer.name} is a {type(layer).__name__}, not a Conv2D.")
+            raise ConfigError(f"diagnostics.deconvnet.layer: {layer.name} is a {type(layer).__name__}, not a Conv2D.")
         return layer
     found = [la for la in forward.layers_of(model, "deconvnet") if isinstance(la, keras.layers.Conv2D)]
     if not found:
-        raise Mistake("diagnostics=deconvnet: this network has no 2-D convolution to project back from.")
+        raise ConfigError("diagnostics=deconvnet: this network has no 2-D convolution to project back from.")
     return found[-1]
 
 
 def _check_maps(layer: keras.layers.Layer, options: Deconvnet) -> None:
     number = layer.output.shape[-1]
     if options.maps and max(options.maps) >= number:
-        raise Mistake(f"diagnostics.deconvnet.maps: {layer.name} has {number} maps, 0 to {number - 1}.")
+        raise ConfigError(f"diagnostics.deconvnet.maps: {layer.name} has {number} maps, 0 to {number - 1}.")
 
 
 def _chain(model: keras.Model, layer: keras.layers.Layer) -> list[keras.layers.Layer]:
@@ -172,7 +172,7 @@ def _chain(model: keras.Model, layer: keras.layers.Layer) -> list[keras.layers.L
         known = (keras.layers.Conv2D, keras.layers.MaxPooling2D, keras.layers.BatchNormalization, *_TRANSPARENT)
         odd = getattr(current, "data_format", "channels_last") != "channels_last" or getattr(current, "groups", 1) != 1
         if not isinstance(current, known) or odd:
-            raise Mistake(
+            raise ConfigError(
                 f"diagnostics=deconvnet: {current.name} ({type(current).__name__}) lies between {layer.name} and the "
                 "input and cannot be undone; choose a lower convolution with diagnostics.deconvnet.layer=<name>."
             )

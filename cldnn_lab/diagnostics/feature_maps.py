@@ -7,11 +7,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cldnn_lab import figures, losses
+from cldnn_lab import figures
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import FeatureMaps
-from cldnn_lab.errors import Mistake
+from cldnn_lab.training import losses
 
 CONVOLUTIONS = (
     keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.SeparableConv1D, keras.layers.SeparableConv2D,
@@ -33,7 +34,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: FeatureMaps
     """Draw ``feature_maps_<index>.png`` for each image: the input, then each layer's maps below each other.
 
     Raises:
-        Mistake: if the network has no such layer, or the data no such image.
+        ConfigError: if the network has no such layer, or the data no such image.
     """
     layers, images = _chosen(model, options), _images(dataset, options)
     paths = []
@@ -70,13 +71,13 @@ def _chosen(model: keras.Model, options: FeatureMaps) -> list[keras.layers.Layer
         layers = [forward.find(model, name, "feature_maps.layers") for name in options.layers]
         flat = [layer.name for layer in layers if len(layer.output.shape) not in (3, 4)]
         if flat:
-            raise Mistake(f"diagnostics.feature_maps.layers: {flat[0]} has no maps, only a vector of outputs.")
+            raise ConfigError(f"diagnostics.feature_maps.layers: {flat[0]} has no maps, only a vector of outputs.")
         return layers
     kinds = {"before": CONVOLUTIONS, "after": POOLS, "both": CONVOLUTIONS + POOLS}[options.stage]
     found = [layer for layer in forward.layers_of(model, "feature_maps") if isinstance(layer, kinds)]
     if not found:
         what = {"before": "convolution", "after": "pooling", "both": "convolution or pooling"}[options.stage]
-        raise Mistake(
+        raise ConfigError(
             f"diagnostics=feature_maps: this network has no {what} layer to look at; name others with "
             "diagnostics.feature_maps.layers=[...]."
         )

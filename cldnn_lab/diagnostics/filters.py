@@ -9,10 +9,10 @@ import keras
 import numpy as np
 
 from cldnn_lab import figures
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import Filters
-from cldnn_lab.errors import Mistake
 
 _COLOURED = "{}, each on a colour scale of its own"
 
@@ -30,7 +30,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Filters, ti
     a picture a unit; any other dense or recurrent layer its matrix, an input a row.
 
     Raises:
-        Mistake: if no layer has such weights.
+        ConfigError: if no layer has such weights.
     """
     layer = _target(model, options)
     tiles, what = _tiles(layer, dataset)
@@ -49,11 +49,13 @@ def _target(model: keras.Model, options: Filters) -> keras.layers.Layer:
     if options.layer is not None:
         layer = forward.find(model, options.layer, "filters.layer")
         if _kernel(layer) is None:
-            raise Mistake(f"diagnostics.filters.layer: {layer.name} ({type(layer).__name__}) has no kernel to show.")
+            raise ConfigError(
+                f"diagnostics.filters.layer: {layer.name} ({type(layer).__name__}) has no kernel to show."
+            )
         return layer
     found = [layer for layer in forward.layers_of(model, "filters") if _kernel(layer) is not None]
     if not found:
-        raise Mistake("diagnostics=filters: no layer of this network has a kernel to show.")
+        raise ConfigError("diagnostics=filters: no layer of this network has a kernel to show.")
     return found[0]
 
 
@@ -86,4 +88,6 @@ def _tiles(layer: keras.layers.Layer, dataset: Dataset) -> tuple[np.ndarray, str
             tiles = kernel.T.reshape(-1, *shape)
             return (tiles[..., 0], "units") if shape[-1] == 1 else (tiles, _COLOURED.format("units"))
         return kernel[None], "its matrix, an input a row"
-    raise Mistake(f"diagnostics=filters: weights of shape {kernel.shape} ({layer.name}) cannot be shown as pictures.")
+    raise ConfigError(
+        f"diagnostics=filters: weights of shape {kernel.shape} ({layer.name}) cannot be shown as pictures."
+    )

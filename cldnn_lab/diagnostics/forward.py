@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError, nearest
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.splits import evenly
-from cldnn_lab.errors import Mistake, nearest
-from cldnn_lab.evaluation import predicted_classes
+from cldnn_lab.evaluation.metrics import predicted_classes
 
 BATCH = 64
 DROPOUTS = (
@@ -28,7 +28,7 @@ def layers_of(model: keras.Model, look: str) -> list[keras.layers.Layer]:
     """The layers with one output each, in order, inputs left out.
 
     Raises:
-        Mistake: for a network whose layers were not joined by tensors (a subclassed model).
+        ConfigError: for a network whose layers were not joined by tensors (a subclassed model).
     """
     found = [
         layer
@@ -36,7 +36,9 @@ def layers_of(model: keras.Model, look: str) -> list[keras.layers.Layer]:
         if not isinstance(layer, keras.layers.InputLayer) and isinstance(_output(layer), keras.KerasTensor)
     ]
     if not found:
-        raise Mistake(f"{look}: the layers of {model.name} cannot be seen: it is not a Sequential or functional model.")
+        raise ConfigError(
+            f"{look}: the layers of {model.name} cannot be seen: it is not a Sequential or functional model."
+        )
     return found
 
 
@@ -51,11 +53,11 @@ def find(model: keras.Model, name: str, look: str) -> keras.layers.Layer:
     """The layer called ``name``.
 
     Raises:
-        Mistake: with the nearest name where there is none.
+        ConfigError: with the nearest name where there is none.
     """
     layers = {layer.name: layer for layer in layers_of(model, look)}
     if name not in layers:
-        raise Mistake(f"diagnostics.{look}: the network has no layer {name!r}; {nearest(name, layers)}.")
+        raise ConfigError(f"diagnostics.{look}: the network has no layer {name!r}; {nearest(name, layers)}.")
     return layers[name]
 
 
@@ -82,13 +84,15 @@ def chosen(split: Split, index: Sequence[int], where: str) -> Split:
     """The examples at ``index``.
 
     Raises:
-        Mistake: where there are fewer examples.
+        ConfigError: where there are fewer examples.
     """
     largest = max(index, default=-1)
     if largest >= len(split):
-        raise Mistake(f"{where}: there is no example {largest}; the last of these {len(split)} is {len(split) - 1}.")
+        raise ConfigError(
+            f"{where}: there is no example {largest}; the last of these {len(split)} is {len(split) - 1}."
+        )
     if largest < 0:
-        raise Mistake(f"{where}: names no example; give indices such as [0,1].")
+        raise ConfigError(f"{where}: names no example; give indices such as [0,1].")
     return split.take(np.asarray(index))
 
 

@@ -9,12 +9,13 @@ import keras
 import numpy as np
 import pandas as pd
 
-from cldnn_lab import figures, losses
+from cldnn_lab import figures
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import HiddenTraces
-from cldnn_lab.errors import Mistake
-from cldnn_lab.runs import Run
+from cldnn_lab.runs.directory import Run
+from cldnn_lab.training import losses
 
 
 def check(model: keras.Model, dataset: Dataset, options: HiddenTraces) -> None:
@@ -29,7 +30,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: HiddenTrace
     For an LSTM these are its outputs; its memory cells are not shown.
 
     Raises:
-        Mistake: if the network has no recurrent layer, or the data no such sequence.
+        ConfigError: if the network has no recurrent layer, or the data no such sequence.
     """
     layers, examples = _recurrent(model), _examples(dataset, options)
     states = [_every_step(layer) for layer in layers]
@@ -67,7 +68,9 @@ def _recurrent(model: keras.Model) -> list[keras.layers.Layer]:
         if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional))
     ]
     if not layers:
-        raise Mistake("diagnostics=hidden_traces: this network has no recurrent layer; use model=rnn or model=cldnn.")
+        raise ConfigError(
+            "diagnostics=hidden_traces: this network has no recurrent layer; use model=rnn or model=cldnn."
+        )
     return layers
 
 

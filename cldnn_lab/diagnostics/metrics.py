@@ -7,12 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cldnn_lab import figures, losses
+from cldnn_lab import figures
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import Metrics
-from cldnn_lab.evaluation import evaluate
-from cldnn_lab.runs import Run
+from cldnn_lab.evaluation.metrics import evaluate
+from cldnn_lab.runs.directory import Run
+from cldnn_lab.training import losses
 
 _NAMES = {"test": "test", "validation": "validation", "train": "training"}
 

@@ -10,8 +10,8 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from cldnn_lab.errors import Mistake, nearest
-from cldnn_lab.typed import typed
+from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.typed import typed
 
 SPLITS = ("test", "validation", "train")
 
@@ -178,13 +178,13 @@ def choose(value: Any, threshold: float = 0.5) -> dict[str, Options]:
         threshold: of the run, for the looks whose options give none.
 
     Raises:
-        Mistake: naming the key that is unknown or out of range.
+        ConfigError: naming the key that is unknown or out of range.
     """
     if isinstance(value, (DictConfig, ListConfig)):
         try:
             value = OmegaConf.to_container(value, resolve=True)
         except OmegaConfBaseException as error:
-            raise Mistake(f"diagnostics: {str(error).splitlines()[0]}.") from error
+            raise ConfigError(f"diagnostics: {str(error).splitlines()[0]}.") from error
     if value is None:
         return {}
     if isinstance(value, str):
@@ -194,16 +194,16 @@ def choose(value: Any, threshold: float = 0.5) -> dict[str, Options]:
     elif isinstance(value, Sequence):
         asked = dict.fromkeys(value)
     else:
-        raise Mistake(f"diagnostics: {value!r} is not a name or a list of names; {nearest('', OPTIONS)}.")
+        raise ConfigError(f"diagnostics: {value!r} is not a name or a list of names; {nearest('', OPTIONS)}.")
     return {str(name): _options(name, given, threshold) for name, given in asked.items()}
 
 
 def _options(name: Any, given: Any, threshold: float) -> Options:
     if name not in OPTIONS:
-        raise Mistake(f"diagnostics: there is no {name!r}; {nearest(name, OPTIONS)}.")
+        raise ConfigError(f"diagnostics: there is no {name!r}; {nearest(name, OPTIONS)}.")
     kind, where = OPTIONS[name], f"diagnostics.{name}"
     if given is not None and not isinstance(given, Mapping):
-        raise Mistake(f"{where}: {given!r} must be options such as {{{_example(kind)}}}.")
+        raise ConfigError(f"{where}: {given!r} must be options such as {{{_example(kind)}}}.")
     several = {item.name for item in dataclasses.fields(kind) if str(item.type).startswith("list")}
     given = {
         key: [value] if key in several and not isinstance(value, list) else value

@@ -10,12 +10,13 @@ import keras
 import numpy as np
 import pandas as pd
 
-from cldnn_lab import figures, losses
+from cldnn_lab import figures
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import Predictions
-from cldnn_lab.evaluation import predicted_classes
-from cldnn_lab.runs import Run
+from cldnn_lab.evaluation.metrics import predicted_classes
+from cldnn_lab.runs.directory import Run
+from cldnn_lab.training import losses
 
 
 def check(model: keras.Model, dataset: Dataset, options: Predictions) -> None:
@@ -32,7 +33,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Predictions
     the one with the largest mean squared error. Token ids have no picture: only the table is written.
 
     Raises:
-        Mistake: if the data has no such example.
+        ConfigError: if the data has no such example.
     """
     split = forward.split_of(dataset, options.split)
     index = options.images or forward.some(split, options.examples).tolist()

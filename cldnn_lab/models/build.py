@@ -11,10 +11,10 @@ import keras
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from cldnn_lab import targets
-from cldnn_lab.errors import Mistake
+from cldnn_lab.config import targets
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.model import check_model
 from cldnn_lab.models import layers as _layers  # noqa: F401  (registers the project's layers)
-from cldnn_lab.models import spec
 from cldnn_lab.models.ending import output_activation
 
 _RANKS = {3: "image", 2: "sequence", 1: "vector"}
@@ -55,12 +55,12 @@ def build(
         ``keras.utils.set_random_seed``.
 
     Raises:
-        Mistake: where the model cannot take the data, with the shapes and the config key.
+        ConfigError: where the model cannot take the data, with the shapes and the config key.
     """
     config = _resolved(model, input_shape, outputs, data_name, vocabulary, stateful)
-    spec.check(config)
+    check_model(config)
     if stateful and batch_size is None:
-        raise Mistake("A model that keeps its state needs a fixed batch: give batch_size.")
+        raise ConfigError("A model that keeps its state needs a fixed batch: give batch_size.")
     _check_input(config, input_shape, vocabulary, data_name)
 
     entry = keras.Input(shape=input_shape, batch_size=batch_size, dtype="int32" if vocabulary else None, name="input")
@@ -121,7 +121,7 @@ def _resolved(
     assert isinstance(node, dict)
     asked = node.get("outputs", "auto")
     if asked not in ("auto", outputs):
-        raise Mistake(
+        raise ConfigError(
             f"model.outputs={asked} does not fit {data_name}, which needs {outputs}: "
             "leave model.outputs=auto to take the number from the data."
         )
@@ -130,7 +130,7 @@ def _resolved(
         node["vocabulary"] = vocabulary or input_shape[-1]
     if stateful:
         if "stateful" not in node:
-            raise Mistake(
+            raise ConfigError(
                 "This model has no knob model.stateful, which truncated back-propagation through time needs "
                 "to keep the state between windows: use model=pulse_rnn, or write stateful: ${model.stateful} "
                 "in your recurrent layers."
@@ -140,7 +140,7 @@ def _resolved(
         resolved = OmegaConf.to_container(OmegaConf.create({"model": node}), resolve=True)
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]
-        raise Mistake(f"The model's config refers to something it does not hold: {reason}.") from error
+        raise ConfigError(f"The model's config refers to something it does not hold: {reason}.") from error
     assert isinstance(resolved, dict)
     return resolved["model"]
 
@@ -154,7 +154,7 @@ def _check_input(
         return
     reads = _READS[kind]
     if given == "any":
-        raise Mistake(f"The model reads {reads}, but {data_name} gives examples of shape {input_shape}.")
+        raise ConfigError(f"The model reads {reads}, but {data_name} gives examples of shape {input_shape}.")
     hint = {
         ("sequence", "image"): "; use an image model such as model=cnn, or, where the data offers it, "
         "data.layout=sequence to read it as sequences",
@@ -163,7 +163,7 @@ def _check_input(
         ("tokens", "sequence"): "; use a model such as model=rnn",
         ("sequence", "tokens"): "; use a model that embeds ids, such as model=word_rnn",
     }.get((kind, given), "")
-    raise Mistake(f"The model reads {reads}, but {data_name} gives {_READS[given]} of shape {input_shape}{hint}.")
+    raise ConfigError(f"The model reads {reads}, but {data_name} gives {_READS[given]} of shape {input_shape}{hint}.")
 
 
 def _layers_of(nodes: Sequence[Mapping[str, Any]]) -> list[tuple[int, keras.layers.Layer]]:
@@ -200,20 +200,20 @@ def _float32() -> Iterator[None]:
 
 def _explain(
     nodes: Sequence[Mapping[str, Any]], shape: tuple[int | None, ...], error: Exception, data_name: str
-) -> Mistake:
+) -> ConfigError:
     """Which layer refuses which shape, found by adding them one by one."""
     tensor = keras.KerasTensor(shape)
     for index, layer in _layers_of(nodes):
         before = tuple(tensor.shape)
         too_large = _kernel_too_large(layer, before)
         if too_large:
-            return Mistake(f"{_place(index, layer)}: {too_large}, on {data_name}; {_SMALLER}.")
+            return ConfigError(f"{_place(index, layer)}: {too_large}, on {data_name}; {_SMALLER}.")
         try:
             tensor = layer(tensor)
         except Exception as cause:
             place = _place(index, layer)
-            return Mistake(f"{place} cannot take input of shape {_shape(before)}: {_reason(cause)}")
-    return Mistake(f"The model cannot be built for {data_name}: {_reason(error)}")
+            return ConfigError(f"{place} cannot take input of shape {_shape(before)}: {_reason(cause)}")
+    return ConfigError(f"The model cannot be built for {data_name}: {_reason(error)}")
 
 
 _SMALLER = "make the kernel or the pools before it smaller, or use larger examples"
@@ -223,7 +223,7 @@ def _check_shapes(stack: Sequence[tuple[int, keras.layers.Layer]], data_name: st
     """Some layers give an empty output where they should refuse."""
     for index, layer in stack:
         if 0 in tuple(layer.output.shape)[1:]:
-            raise Mistake(
+            raise ConfigError(
                 f"{_place(index, layer)} leaves nothing of its input of shape {_shape(layer.input.shape)}, "
                 f"on {data_name}; {_SMALLER}."
             )
@@ -232,13 +232,15 @@ def _check_shapes(stack: Sequence[tuple[int, keras.layers.Layer]], data_name: st
 def _check_output(network: keras.Model, config: Mapping[str, Any], outputs: int, data_name: str) -> None:
     width = network.output_shape[-1]
     if width != outputs:
-        raise Mistake(
+        raise ConfigError(
             f"The model ends in {width} outputs but {data_name} needs {outputs}: "
             "write units: ${model.outputs} in its last layer."
         )
     if outputs == 1 and output_activation(network) == "softmax":
         key = "model.output_activation" if "output_activation" in config else "the last layer's activation"
-        raise Mistake(f"{key}=softmax over a single output is always 1: set sigmoid for the binary task {data_name}.")
+        raise ConfigError(
+            f"{key}=softmax over a single output is always 1: set sigmoid for the binary task {data_name}."
+        )
 
 
 def _kernel_too_large(layer: keras.layers.Layer, shape: tuple[int | None, ...]) -> str | None:

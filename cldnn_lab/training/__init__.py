@@ -1,1 +1,1 @@
-"""Training: the backend and its precision, compiled batch loops, and the epochs around them."""
+"""Training a Keras model: losses, engines, kernels, schedules, checkpoints and listeners."""

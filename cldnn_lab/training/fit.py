@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from cldnn_lab.training.engine import Engine
+from cldnn_lab.training.engines.base import Engine
 from cldnn_lab.training.stop import StopRequest
 
 # A call of the engine lasts about this long, so that progress is shown and Ctrl-C is heard.

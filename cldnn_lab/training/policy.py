@@ -8,16 +8,11 @@ steps nothing. What a key of the config says goes before all of it.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from omegaconf import DictConfig, OmegaConf
-
-from cldnn_lab.targets import walk
-
-_RECURRENT = ("GRU", "LSTM", "SimpleRNN", "RNN", "Bidirectional", "recurrent")
+from cldnn_lab.config.backend import is_recurrent, layer_names
 
 # Batches in a call that sends them: enough to hide the call, and always as many, since each number is compiled apart.
 _BATCHES_SENT = 16
@@ -76,16 +71,16 @@ def choose(
 
     Args:
         wanted: what the config chooses itself.
-        backend: as :func:`backend` decided.
+        backend: as :func:`~cldnn_lab.config.backend.choose_backend` decided.
         model: the model's config.
-        device: as :func:`cldnn_lab.training.device.words` describes it.
+        device: as :func:`cldnn_lab.launch.device.words` describes it.
         fits: whether the data fits on the device beside the network.
         bfloat16: whether the device multiplies it natively.
     """
     resident = _given(wanted.data_on_device, fits)
     processor = device.startswith("CPU")
     # A GPU has recurrent kernels and random numbers of its own, which Keras uses; XLA cannot compile those kernels.
-    fast, xla = processor and backend != "torch", processor and recurrent_only(model)
+    fast, xla = processor and backend != "torch", processor and is_recurrent(model)
     return Policy(
         backend,
         device,
@@ -101,25 +96,6 @@ def _given(wanted: bool | None, otherwise: bool) -> bool:
     return otherwise if wanted is None else wanted
 
 
-def backend(wanted: str, model: Mapping[str, Any]) -> str:
-    """The Keras backend for a network; nothing is imported to tell.
-
-    Args:
-        wanted: a backend, or ``auto``: JAX for a recurrent network without convolutions where JAX is
-            installed, else TensorFlow.
-        model: the model's config.
-    """
-    if wanted != "auto":
-        return wanted
-    return "jax" if recurrent_only(model) and importlib.util.find_spec("jax") else "tensorflow"
-
-
-def recurrent_only(model: Mapping[str, Any]) -> bool:
-    """Whether recurrent layers do the work: there are some and no convolution."""
-    names = _layer_names(model)
-    return any(name.startswith(_RECURRENT) for name in names) and not any("Conv" in name for name in names)
-
-
 def precision(wanted: str, model: Mapping[str, Any], bfloat16: bool) -> str:
     """The Keras dtype policy for a run.
 
@@ -131,10 +107,5 @@ def precision(wanted: str, model: Mapping[str, Any], bfloat16: bool) -> str:
     """
     if wanted != "auto":
         return wanted
-    convolutions = any("Conv" in name for name in _layer_names(model))
+    convolutions = any("Conv" in name for name in layer_names(model))
     return "mixed_bfloat16" if convolutions and bfloat16 else "float32"
-
-
-def _layer_names(model: Mapping[str, Any]) -> list[str]:
-    plain = OmegaConf.to_container(model, resolve=True) if isinstance(model, DictConfig) else model
-    return [str(node["_target_"]).rsplit(".", 1)[-1] for _, node in walk(plain, "model") if "_target_" in node]

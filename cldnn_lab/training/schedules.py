@@ -1,49 +1,15 @@
-"""Learning-rate schedules whose lengths are said in batches or as fractions of the run."""
+"""Keras learning-rate schedules for a run of known length."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from cldnn_lab import targets
-from cldnn_lab.errors import Mistake
-
-_STEPS = ("decay_steps", "first_decay_steps", "warmup_steps")
+from cldnn_lab.config import targets
+from cldnn_lab.config.schedule import check_schedule
 
 
-def check(schedule: Mapping[str, Any]) -> None:
-    """Refuse a schedule that could not be made whatever the length of the run; needs no Keras.
-
-    Args:
-        schedule: the resolved ``schedule`` node.
-
-    Raises:
-        Mistake: naming the config key.
-    """
-    targets.check_targets({key: value for key, value in schedule.items() if value is not None}, "schedule")
-    for key in _STEPS:
-        value = schedule.get(key, 0)
-        if value != "auto" and not (_is_number(value) and value >= 0):
-            raise Mistake(
-                f"schedule.{key} must be a number of batches, a fraction of the run below 1, or auto; got {value!r}."
-            )
-    boundaries = schedule.get("boundaries")
-    if boundaries is None:
-        return
-    if not boundaries or not all(_is_number(place) and place > 0 for place in boundaries):
-        raise Mistake(
-            f"schedule.boundaries must be numbers of batches, or fractions of the run below 1; got {boundaries!r}."
-        )
-    if list(boundaries) != sorted(boundaries):
-        raise Mistake(f"schedule.boundaries must rise; got {boundaries!r}.")
-    levels = schedule.get("factors", schedule.get("values")) or []
-    if len(levels) != len(boundaries) + 1:
-        raise Mistake(
-            f"schedule.factors needs one entry more than schedule.boundaries: {len(boundaries) + 1}, got {len(levels)}."
-        )
-
-
-def make(schedule: Mapping[str, Any], steps: int, updates: int = 1) -> Any:
+def make_schedule(schedule: Mapping[str, Any], steps: int, updates: int = 1) -> Any:
     """The Keras schedule for a run of ``steps`` batches, itself a function of the optimizer's updates.
 
     Args:
@@ -56,9 +22,9 @@ def make(schedule: Mapping[str, Any], steps: int, updates: int = 1) -> Any:
         A ``keras.optimizers.schedules.LearningRateSchedule``, or None for a constant rate.
 
     Raises:
-        Mistake: naming the config key.
+        ConfigError: naming the config key.
     """
-    check(schedule)
+    check_schedule(schedule)
     if schedule.get("_target_") is None:
         return None
     node = dict(schedule)
@@ -81,7 +47,3 @@ def _batches(value: Any, steps: int, left: int, least: int) -> int:
     if value == "auto":
         return left
     return max(least, round(value * steps) if 0 < value < 1 else round(value))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -10,18 +10,19 @@ from typing import Any
 import keras
 import numpy as np
 
-from cldnn_lab import losses
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.loss import choose_loss
+from cldnn_lab.config.schema import Config
+from cldnn_lab.config.targets import instantiate
 from cldnn_lab.data.dataset import Dataset, Split
-from cldnn_lab.errors import Mistake
 from cldnn_lab.models.build import build
 from cldnn_lab.models.ending import output_activation
-from cldnn_lab.schema import Config
-from cldnn_lab.targets import instantiate
-from cldnn_lab.training import schedules
-from cldnn_lab.training.engine import Engine, make_engine
+from cldnn_lab.training import losses
+from cldnn_lab.training.engines.base import Engine, make_engine
 from cldnn_lab.training.fit import Outcome, Plan, fit
+from cldnn_lab.training.listeners.progress import EpochProgress
 from cldnn_lab.training.policy import Policy
-from cldnn_lab.training.progress import EpochProgress
+from cldnn_lab.training.schedules import make_schedule
 
 log = logging.getLogger(__name__)
 
@@ -92,14 +93,14 @@ class Session:
         return self.engine.logs()
 
     def _arrays(self, split: Split) -> tuple[np.ndarray, np.ndarray]:
-        return split.x, losses.targets(self.loss, self.dataset.task, split.y, self.dataset.outputs)
+        return split.x, losses.make_targets(self.loss, self.dataset.task, split.y, self.dataset.outputs)
 
 
 def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
     """Build and compile what the config describes, to be computed as the policy says.
 
     Raises:
-        Mistake: if model, loss, window or schedule do not fit the data.
+        ConfigError: if model, loss, window or schedule do not fit the data.
     """
     settings = config.settings
     model = trained = _network(config, dataset, dataset.input_shape)
@@ -110,15 +111,15 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
             "neither a softmax nor logits.",
             type(model.layers[-1]).__name__,
         )
-    loss = losses.choose(settings.loss, ending, dataset.task)
+    loss = choose_loss(settings.loss, ending, dataset.task)
     if dataset.task == "regression" and model.output_shape[1:] != dataset.train.y.shape[1:]:
-        raise Mistake(
+        raise ConfigError(
             f"The model ends in outputs of shape {model.output_shape[1:]} for an example, but the targets of "
             f"{dataset.name} have {dataset.train.y.shape[1:]}; use a model that answers at every time step, such as "
             "model=pulse_rnn."
         )
     if dataset.task != "regression" and len(model.output_shape) != 2:
-        raise Mistake(
+        raise ConfigError(
             f"The model ends in outputs of shape {model.output_shape[1:]} for an example, but each example of "
             f"{dataset.name} has one class; set return_sequences: false in its last recurrent layer, or put a "
             "keras.layers.Flatten before its outputs."
@@ -138,8 +139,8 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
         batches_per_call=policy.batches_per_call,
     )
     updates = dataset.input_shape[0] // settings.window if settings.window else 1
-    schedule = schedules.make(config.schedule, plan.total, updates) if config.schedule else None
-    objective, accuracy = losses.make(loss, ending, dataset.task, settings.threshold)
+    schedule = make_schedule(config.schedule, plan.total, updates) if config.schedule else None
+    objective, accuracy = losses.make_loss(loss, ending, dataset.task, settings.threshold)
     trained.compile(
         optimizer=instantiate(
             config.optimizer, "optimizer", **({} if schedule is None else {"learning_rate": schedule})
@@ -189,7 +190,7 @@ def _check_xla(model: keras.Model, policy: Policy) -> None:
         return
     for layer in model._flatten_layers():
         if not layer.supports_jit and "inner_loop" not in vars(layer):
-            raise Mistake(
+            raise ConfigError(
                 f"xla: Keras computes {type(layer).__name__} {layer.name} on a GPU with cuDNN, which XLA cannot "
                 "compile; leave xla=null, or set fast_layers=true for layers that it can."
             )
@@ -199,15 +200,17 @@ def _check_window(window: int, batch_size: int, dataset: Dataset) -> None:
     """Truncated back-propagation through time needs whole windows, whole batches and a target a time step."""
     steps = dataset.input_shape[0]
     if dataset.task != "regression" or len(dataset.input_shape) != 2 or dataset.train.y.ndim != 3:
-        raise Mistake(
+        raise ConfigError(
             f"window: {dataset.name} has no target for each time step, which truncated back-propagation through "
             "time needs; set window=null."
         )
     if window > steps or steps % window:
-        raise Mistake(f"window: {steps} time steps cannot be cut into windows of {window}; give a divisor of {steps}.")
+        raise ConfigError(
+            f"window: {steps} time steps cannot be cut into windows of {window}; give a divisor of {steps}."
+        )
     smallest = min(len(dataset.train), len(dataset.validation), len(dataset.test))
     if batch_size > smallest:
-        raise Mistake(
+        raise ConfigError(
             f"batch_size: {batch_size} is more than the {smallest} sequences there are, and a stateful network needs "
             "whole batches."
         )

@@ -50,7 +50,7 @@ def cached(
         folder: where the cache is; :func:`default_folder` if None.
 
     Raises:
-        Mistake: as ``generate``.
+        ConfigError: as ``generate``.
     """
     check(modulations, snrs, vectors, length=length, seed=seed)
     parameters = {

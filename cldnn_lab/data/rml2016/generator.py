@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cldnn_lab.config.errors import ConfigError, nearest
 from cldnn_lab.data.rml2016 import channel
 from cldnn_lab.data.rml2016.captures import Cell, plan
 from cldnn_lab.data.rml2016.modulators import TRANSMITTERS, prepare
 from cldnn_lab.data.rml2016.recipe import RML2016, Recipe
 from cldnn_lab.data.rml2016.signals import BEFORE, phasor
-from cldnn_lab.errors import Mistake, nearest
 
 MODULATIONS: tuple[str, ...] = tuple(sorted(TRANSMITTERS))
 
@@ -76,7 +76,7 @@ def generate(
         progress: told of every so many vectors that are done.
 
     Raises:
-        Mistake: an unknown or repeated modulation or SNR, nothing asked for, or a number out of range.
+        ConfigError: an unknown or repeated modulation or SNR, nothing asked for, or a number out of range.
     """
     check(modulations, snrs, vectors, length=length, seed=seed)
     x = np.empty((len(modulations) * len(snrs) * vectors, 2, length), np.float32)
@@ -106,23 +106,23 @@ def check(modulations: Sequence[str], snrs: Sequence[float], vectors: int, *, le
     """Refuse what can't be generated.
 
     Raises:
-        Mistake: see :func:`generate`.
+        ConfigError: see :func:`generate`.
     """
     for name in modulations:
         if name not in TRANSMITTERS:
-            raise Mistake(f"unknown modulation {name!r}: {nearest(name, MODULATIONS)}.")
+            raise ConfigError(f"unknown modulation {name!r}: {nearest(name, MODULATIONS)}.")
     if not len(modulations) or len(set(modulations)) < len(modulations):
-        raise Mistake(f"modulations to generate: {list(modulations)} must name at least one, each once.")
+        raise ConfigError(f"modulations to generate: {list(modulations)} must name at least one, each once.")
     if not len(snrs) or len(set(snrs)) < len(snrs):
-        raise Mistake(f"SNRs to generate: {list(snrs)} must hold at least one, each once.")
+        raise ConfigError(f"SNRs to generate: {list(snrs)} must hold at least one, each once.")
     if not all(-200 <= snr <= 200 for snr in snrs):
-        raise Mistake(f"SNRs to generate: {list(snrs)} must lie between -200 and 200 dB.")
+        raise ConfigError(f"SNRs to generate: {list(snrs)} must lie between -200 and 200 dB.")
     if vectors < 1:
-        raise Mistake(f"vectors for each modulation and SNR: {vectors} must be at least 1.")
+        raise ConfigError(f"vectors for each modulation and SNR: {vectors} must be at least 1.")
     if not 1 <= length <= 8192:
-        raise Mistake(f"samples in a generated vector: {length} must be between 1 and 8192.")
+        raise ConfigError(f"samples in a generated vector: {length} must be between 1 and 8192.")
     if seed < 0:
-        raise Mistake(f"seed of the generator: {seed} must be 0 or more.")
+        raise ConfigError(f"seed of the generator: {seed} must be 0 or more.")
 
 
 def _cores() -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from cldnn_lab.errors import Mistake, nearest
+from cldnn_lab.config.errors import ConfigError, nearest
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,13 @@ def choose_recipe(name: str, quirks: Mapping[str, bool | None] | None = None) ->
         quirks: attributes of :class:`Recipe`; those that are None stay as the recipe has them.
 
     Raises:
-        Mistake: for a recipe or a quirk that does not exist.
+        ConfigError: for a recipe or a quirk that does not exist.
     """
     if name not in RECIPES:
-        raise Mistake(f"data.recipe: there is no recipe {name!r}; {nearest(name, RECIPES)}.")
+        raise ConfigError(f"data.recipe: there is no recipe {name!r}; {nearest(name, RECIPES)}.")
     changes = {key: value for key, value in (quirks or {}).items() if value is not None}
     known = [field.name for field in fields(Recipe)]
     for key in changes:
         if key not in known:
-            raise Mistake(f"data.quirks.{key}: unknown key; {nearest(key, known)}.")
+            raise ConfigError(f"data.quirks.{key}: unknown key; {nearest(key, known)}.")
     return replace(RECIPES[name], **changes)

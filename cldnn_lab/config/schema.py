@@ -13,18 +13,18 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from cldnn_lab import diagnostics
+from cldnn_lab.config.backend import BACKENDS, choose_backend
+from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.loss import LOSSES, check_loss
+from cldnn_lab.config.model import check_model
+from cldnn_lab.config.schedule import check_schedule
+from cldnn_lab.config.targets import check_targets
+from cldnn_lab.config.typed import resolved, typed
 from cldnn_lab.data import Prefers
 from cldnn_lab.data.config import SOURCES, DataConfig
 from cldnn_lab.data.files import absolute
 from cldnn_lab.diagnostics import Options
-from cldnn_lab.errors import Mistake, nearest
-from cldnn_lab.losses import LOSSES, check_loss
-from cldnn_lab.models import spec
-from cldnn_lab.targets import check_targets
-from cldnn_lab.training import policy, schedules
-from cldnn_lab.typed import resolved, typed
 
-BACKENDS = ("tensorflow", "jax", "torch", "auto")
 PRECISIONS = ("float32", "mixed_bfloat16", "auto")
 LOGGERS = ("tensorboard",)
 
@@ -40,7 +40,7 @@ class Settings:
         batch_size: examples a batch.
         window: time steps of truncated back-propagation through time; None for whole sequences.
         seed: of initial weights, dropout and the order of examples.
-        loss: a name from :data:`cldnn_lab.losses.LOSSES`; ``auto`` fits the task and what the network ends in.
+        loss: a name from :data:`cldnn_lab.config.loss.LOSSES`; ``auto`` fits the task and what the network ends in.
         threshold: score from which a binary example counts as class 1.
         backend: which library Keras computes with; auto takes JAX for recurrent networks where it is installed.
         precision: float32, mixed_bfloat16, or auto (bfloat16 where the hardware has it and it pays).
@@ -102,12 +102,12 @@ class Config:
     @property
     def prefers(self) -> Prefers:
         """What kind of input the model reads."""
-        return cast(Prefers, self.model.get("input", "any"))  # spec.check let no other through
+        return cast(Prefers, self.model.get("input", "any"))  # check_model let no other through
 
     @property
     def backend(self) -> str:
         """The Keras backend, ``auto`` decided."""
-        return policy.backend(self.settings.backend, self.model)
+        return choose_backend(self.settings.backend, self.model)
 
 
 def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Config:
@@ -118,19 +118,19 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
         choices: Hydra's choice for each config group.
 
     Raises:
-        Mistake: naming the key, what is wrong with it, and what it may be.
+        ConfigError: naming the key, what is wrong with it, and what it may be.
     """
     groups = ("data", "model", "optimizer", "schedule")
     for group in groups:
         if group not in config or (config[group] is None and group != "schedule"):
-            raise Mistake(f"{group}: nothing chosen; choose one with {group}=<name> (--help lists them).")
+            raise ConfigError(f"{group}: nothing chosen; choose one with {group}=<name> (--help lists them).")
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key not in groups])
     settings = typed(Settings, resolved(plain, "config"))
     looks = diagnostics.choose(settings.diagnostics, settings.threshold)
 
     source = config.data.get("source")
     if source not in SOURCES:
-        raise Mistake(f"data.source: {source!r} is not a data source; {nearest(source, SOURCES)}.")
+        raise ConfigError(f"data.source: {source!r} is not a data source; {nearest(source, SOURCES)}.")
     data = typed(SOURCES[source], resolved(config.data, "data"), "data")
     data.check()
     # What is looked for must not depend on the folder in which the config is read again.
@@ -139,7 +139,7 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
         data.path = absolute(data_path)  # type: ignore[attr-defined]
 
     model = resolved(config.model, "model")
-    spec.check(model)
+    check_model(model)
     optimizer = resolved(config.optimizer, "optimizer")
     schedule = resolved(config.schedule, "schedule") if config.schedule else None
     check_optimizer(optimizer, schedule)
@@ -153,18 +153,18 @@ def check_optimizer(optimizer: Mapping[str, Any], schedule: Mapping[str, Any] | 
     """Refuse an optimizer whose numbers cannot be right, and anything that is not an optimizer."""
     check_targets(optimizer, "optimizer")
     if not str(optimizer.get("_target_", "")).startswith("keras.optimizers."):
-        raise Mistake("optimizer._target_: must be a keras.optimizers class; choose one with optimizer=adam.")
+        raise ConfigError("optimizer._target_: must be a keras.optimizers class; choose one with optimizer=adam.")
     rate = optimizer.get("learning_rate")
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < float("inf"):
-        raise Mistake(f"optimizer.learning_rate: {rate!r} must be a number above 0, such as 1e-3.")
+        raise ConfigError(f"optimizer.learning_rate: {rate!r} must be a number above 0, such as 1e-3.")
     for key, value in optimizer.items():
         if key in ("_target_", "learning_rate", "name", "loss_scale_factor") or value is None:
             continue
         if isinstance(value, str):
-            raise Mistake(f"optimizer.{key}: {value!r} must be a number.")
+            raise ConfigError(f"optimizer.{key}: {value!r} must be a number.")
         if key.startswith(("beta", "rho", "momentum")) and not 0 <= value <= 1:
-            raise Mistake(f"optimizer.{key}: {value!r} must lie between 0 and 1.")
+            raise ConfigError(f"optimizer.{key}: {value!r} must lie between 0 and 1.")
         if "clip" in key and not value > 0:
-            raise Mistake(f"optimizer.{key}: {value!r} must be above 0, or null for no clipping.")
+            raise ConfigError(f"optimizer.{key}: {value!r} must be above 0, or null for no clipping.")
     if schedule is not None:
-        schedules.check(schedule)
+        check_schedule(schedule)

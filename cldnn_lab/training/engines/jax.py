@@ -8,8 +8,8 @@ import jax
 import keras
 import numpy as np
 
-from cldnn_lab.training import recurrent
-from cldnn_lab.training.engine import Engine
+from cldnn_lab.training.engines.base import Engine
+from cldnn_lab.training.kernels import recurrent
 
 
 class JaxEngine(Engine):

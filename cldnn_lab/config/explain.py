@@ -15,8 +15,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
-from cldnn_lab import configs
-from cldnn_lab.errors import nearest
+from cldnn_lab.config import groups
+from cldnn_lab.config.errors import nearest
 
 _NO_GROUP = "Config group override must be"
 # What Hydra raises as Python's own errors, and says well itself.
@@ -69,7 +69,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _missing_config(error: MissingConfigException) -> str:
     group, _, name = str(error.missing_cfg_file or "").partition("/")
-    known = configs.options(group) if group and "/" in name else error.options or configs.options(group)
+    known = groups.options(group) if group and "/" in name else error.options or groups.options(group)
     if not known:
         return f"{error.missing_cfg_file}: there is no such config file; check --config-name and --config-dir."
     if group == "experiment":  # too many to list

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cldnn_lab.errors import Mistake
-from cldnn_lab.quiet import quiet
-from cldnn_lab.training import cores, device
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.launch import cores, device
+from cldnn_lab.models.quiet import quiet
 from cldnn_lab.training.policy import Policy, choose
 
 if TYPE_CHECKING:
-    from cldnn_lab.schema import Config
+    from cldnn_lab.config.schema import Config
 
 _threads: int | None = None  # to which this process was limited when Keras was imported
 
@@ -30,12 +30,12 @@ def check_threads(threads: int | None) -> None:
     """Refuse a number of threads that cannot be had.
 
     Raises:
-        Mistake: where the system cannot limit them, or has not so many.
+        ConfigError: where the system cannot limit them, or has not so many.
     """
     if threads is not None and not cores.AVAILABLE:
-        raise Mistake("threads: this system cannot limit the threads of a process; leave threads=null.")
+        raise ConfigError("threads: this system cannot limit the threads of a process; leave threads=null.")
     if threads is not None and threads > len(cores.AVAILABLE):
-        raise Mistake(f"threads: {threads} are more than the {len(cores.AVAILABLE)} that this process may use.")
+        raise ConfigError(f"threads: {threads} are more than the {len(cores.AVAILABLE)} that this process may use.")
 
 
 def bind(backend: str, threads: int | None = None) -> None:
@@ -57,7 +57,7 @@ def load(backend: str) -> Any:
     """Import Keras on ``backend``.
 
     Raises:
-        Mistake: where the backend is not installed.
+        ConfigError: where the backend is not installed.
     """
     bind(backend)
     return _import()
@@ -70,7 +70,7 @@ def _import() -> Any:
             import keras
     except ModuleNotFoundError as error:
         extra = "" if backend == "tensorflow" else f" (pip install 'cldnn-lab[{backend}]')"
-        raise Mistake(f"backend: {backend} is not installed{extra}.") from error
+        raise ConfigError(f"backend: {backend} is not installed{extra}.") from error
     return keras
 
 
@@ -88,7 +88,7 @@ def start(config: Config, data_bytes: int = 0) -> Policy:
     keras = _import()
     keras.backend.clear_session(free_memory=True)
     if keras.backend.backend() == "tensorflow":
-        from cldnn_lab.training.engine_tensorflow import forget_graphs
+        from cldnn_lab.training.engines.tensorflow import forget_graphs
 
         forget_graphs()
     memory = device.memory()
@@ -113,7 +113,9 @@ def run_apart(folder: Path) -> int:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with cores.all_of_them():  # a new process inherits the cores of the thread that starts it
-            status = subprocess.run([sys.executable, "-m", "cldnn_lab.worker", str(folder)], check=False).returncode
+            status = subprocess.run(
+                [sys.executable, "-m", "cldnn_lab.launch.worker", str(folder)], check=False
+            ).returncode
     finally:
         signal.signal(signal.SIGINT, before)
     if status == 130:

@@ -1,4 +1,4 @@
-"""A run in a process of its own: ``python -m cldnn_lab.worker <run directory>``.
+"""A run in a process of its own: ``python -m cldnn_lab.launch.worker <run directory>``.
 
 One process can hold one Keras backend. A run of a sweep that wants another is started here, from the config that
 Hydra already wrote into its directory; its results and its exit status are those it would have had.
@@ -11,7 +11,7 @@ import signal
 import sys
 
 from cldnn_lab import runs
-from cldnn_lab.preflight import checked
+from cldnn_lab.launch.preflight import checked
 from cldnn_lab.train import attempt
 
 

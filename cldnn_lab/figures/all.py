@@ -22,7 +22,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from cldnn_lab import written
+from cldnn_lab.storage import manifest
 
 # Okabe and Ito's palette (Color Universal Design, 2008) without its yellow, which is lost on white.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -605,7 +605,7 @@ def _save(figure: Figure, path: Path, origin: str | None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context({"font.family": "DejaVu Sans"}):
         FigureCanvasAgg(figure)
-        return written.write(path, lambda beside: figure.savefig(beside, format="png", dpi=DPI, metadata=about))
+        return manifest.write(path, lambda beside: figure.savefig(beside, format="png", dpi=DPI, metadata=about))
 
 
 def _grid(axes: Axes) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from cldnn_lab.errors import Mistake, nearest
-from cldnn_lab.models.names import keras_names, project_names
+from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.names import keras_names, project_names
 
 # What neither runs code that it is given nor reads files. Keras gains new names with every release, so these are the
 # names that were looked at: none of Lambda, wrappers of foreign modules and graphs, and vocabularies, which are files.
@@ -65,12 +65,12 @@ def check_targets(node: Any, where: str) -> None:
     """Refuse every ``_target_`` in a resolved config (plain dicts and lists) that is not a building block.
 
     Raises:
-        Mistake: naming the place and the target, with the nearest name where there is no such class.
+        ConfigError: naming the place and the target, with the nearest name where there is no such class.
     """
     for place, mapping in walk(node, where):
         if "class_name" in mapping:
             # Keras would make whatever such a mapping names.
-            raise Mistake(f"{place}.class_name: name what is to be made in _target_, such as keras.layers.Dense.")
+            raise ConfigError(f"{place}.class_name: name what is to be made in _target_, such as keras.layers.Dense.")
         if "_target_" in mapping:
             _check_target(mapping["_target_"], f"{place}._target_")
 
@@ -87,8 +87,8 @@ def _check_target(target: Any, where: str) -> None:
     if name in allowed:
         return
     if allowed and not exists:
-        raise Mistake(f"{where}: there is no {target}; {_short(nearest(name, allowed))}.")
-    raise Mistake(
+        raise ConfigError(f"{where}: there is no {target}; {_short(nearest(name, allowed))}.")
+    raise ConfigError(
         f"{where}: {target!r} is refused: only the building blocks of keras.layers, keras.initializers, "
         "keras.regularizers, keras.constraints, keras.optimizers and this project's own cldnn_lab.models.layers "
         "and .blocks may be named, and of them nothing that runs code or reads files."
@@ -103,15 +103,15 @@ def instantiate(node: Mapping[str, Any], where: str, **extra: Any) -> Any:
     """Make what a checked config node describes; ``extra`` overrides its arguments.
 
     Raises:
-        Mistake: with the place and the library's own reason in one sentence.
+        ConfigError: with the place and the library's own reason in one sentence.
     """
     from hydra.utils import instantiate as make
 
     try:
         return make(node, **extra, _convert_="all")
-    except Mistake:
+    except ConfigError:
         raise
     except Exception as error:
         cause = error.__cause__ or error
         reason = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
-        raise Mistake(f"{where} ({node.get('_target_')}): {reason}") from error
+        raise ConfigError(f"{where} ({node.get('_target_')}): {reason}") from error

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 
-class Mistake(Exception):
+class ConfigError(Exception):
     """A mistake the user can mend: one sentence that says what is wrong, where, and how to mend it.
 
     The entry points print the sentence, without a traceback, and exit with a non-zero status.

@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
-from cldnn_lab import written
-from cldnn_lab.errors import Mistake
-from cldnn_lab.schema import Settings
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.schema import Settings
+from cldnn_lab.storage import manifest
 from cldnn_lab.training.fit import Plan
 
 
@@ -20,14 +20,14 @@ def callbacks(settings: Settings, folder: Path, plan: Plan) -> list[keras.callba
         plan: of the run, which says where each row of the history ends.
 
     Raises:
-        Mistake: if a package that one of them needs is not installed.
+        ConfigError: if a package that one of them needs is not installed.
     """
     if settings.logger != "tensorboard":
         return []
     try:
         import tensorboard  # noqa: F401
     except ModuleNotFoundError as error:
-        raise Mistake("logger: tensorboard is not installed (pip install 'cldnn-lab[tensorboard]').") from error
+        raise ConfigError("logger: tensorboard is not installed (pip install 'cldnn-lab[tensorboard]').") from error
     events = folder / "tensorboard"
     return [_TensorBoard(str(events), plan), _Listed(folder, events)]
 
@@ -52,10 +52,10 @@ class _Listed(keras.callbacks.Callback):
         self.before = self._files()
 
     def on_train_begin(self, logs: Any = None) -> None:
-        written.add(self.folder, self._files() - self.before)
+        manifest.add(self.folder, self._files() - self.before)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        written.add(self.folder, self._files() - self.before)
+        manifest.add(self.folder, self._files() - self.before)
 
     def _files(self) -> set[Path]:
         return {path for path in self.events.rglob("*") if path.is_file()}

@@ -13,10 +13,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from cldnn_lab.errors import Mistake
-from cldnn_lab.runs import Run
-from cldnn_lab.schema import Config, parse
-from cldnn_lab.training.backend import check_threads
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.schema import Config, parse
+from cldnn_lab.launch.backend import check_threads
+from cldnn_lab.runs.directory import Run
 
 
 def checked(config: DictConfig, choices: Mapping[str, Any] | None = None) -> Config:
@@ -26,7 +26,7 @@ def checked(config: DictConfig, choices: Mapping[str, Any] | None = None) -> Con
         choices: Hydra's choice for each config group; read from the ``hydra`` node where that is there.
 
     Raises:
-        Mistake: for anything wrong in it.
+        ConfigError: for anything wrong in it.
     """
     choices = choices or OmegaConf.select(config, "hydra.runtime.choices") or {}
     own = config.copy()
@@ -46,7 +46,7 @@ class Preflight(Callback):
         try:
             checked(config)
             Run(Path(_take(config, "hydra.run.dir"))).check()
-        except Mistake as mistake:
+        except ConfigError as mistake:
             refuse(mistake)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -55,11 +55,11 @@ class Preflight(Callback):
         for job, composed in _jobs(config):
             try:
                 checked(composed)
-            except Mistake as mistake:
-                refuse(Mistake(f"in the run with {' '.join(job) or 'no overrides'}: {mistake} No run was started."))
+            except ConfigError as mistake:
+                refuse(ConfigError(f"in the run with {' '.join(job) or 'no overrides'}: {mistake} No run was started."))
         try:
             taken = _take(config, "hydra.sweep.dir")
-        except Mistake as mistake:
+        except ConfigError as mistake:
             refuse(mistake)
         # Hydra composes each job anew, from the overrides alone.
         escaped = taken.replace("\\", "\\\\").replace("'", "\\'")
@@ -99,7 +99,7 @@ def take_directory(wanted: str, key: str, *, ours: bool) -> str:
             began in the same second has it, ``-2``, ``-3``, ... is added.
 
     Raises:
-        Mistake: if it cannot be written.
+        ConfigError: if it cannot be written.
     """
     number, name = 1, wanted
     while True:
@@ -113,17 +113,17 @@ def take_directory(wanted: str, key: str, *, ours: bool) -> str:
             return name
         except FileExistsError as error:
             if ours or not path.is_dir():
-                raise Mistake(f"{key}: {error.filename or name} is a file, not a directory.") from error
+                raise ConfigError(f"{key}: {error.filename or name} is a file, not a directory.") from error
             number += 1
             name = f"{wanted}-{number}"
         except OSError as error:
-            raise Mistake(
+            raise ConfigError(
                 f"{key}: cannot write to {error.filename or name} ({error.strerror}); "
                 f"choose another folder with {key}=<folder>."
             ) from error
 
 
-def refuse(mistake: Mistake) -> NoReturn:
+def refuse(mistake: ConfigError) -> NoReturn:
     """Say what is wrong and end the program; Hydra would turn an ordinary exception here into a warning."""
     print(f"error: {mistake}", file=sys.stderr)
     raise SystemExit(2)

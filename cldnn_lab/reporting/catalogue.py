@@ -1,4 +1,4 @@
-"""What the experiments reproduce, as tables: ``python -m cldnn_lab.catalogue > docs/experiments.md``.
+"""What the experiments reproduce, as tables: ``python -m cldnn_lab.reporting.catalogue > docs/experiments.md``.
 
 Everything in them is read from the ``about`` of conf/experiment, so that a figure stands in one place.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from cldnn_lab.configs import CONFIGS, options
+from cldnn_lab.config.groups import CONFIGS, options
 
 _HEADINGS = {
     "000": "Report 000: convolutional LSTM networks on Fashion-MNIST and RadioML",
@@ -39,7 +39,7 @@ those of a whole run on a machine that other work shared, left out where the run
 descent in small steps goes nearly the same way in a hundredth of the steps, so a few epochs stand for hundreds; steps
 that large are noisier.
 
-This page is written by `python -m cldnn_lab.catalogue` from the files in `conf/experiment`."""
+This page is written by `python -m cldnn_lab.reporting.catalogue` from the files in `conf/experiment`."""
 
 
 @dataclass(frozen=True)

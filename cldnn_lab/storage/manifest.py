@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from glob import escape
 from pathlib import Path
 
-from cldnn_lab.errors import Mistake
+from cldnn_lab.config.errors import ConfigError
 
 LIST = ".cldnn_lab.json"
 
@@ -36,7 +36,7 @@ def check(folder: Path, patterns: Iterable[str]) -> None:
     """Refuse a folder in which a file of such a name is not listed, before anything is written.
 
     Raises:
-        Mistake: naming the file.
+        ConfigError: naming the file.
     """
     listed = set(names(folder))
     for pattern in patterns:
@@ -49,7 +49,7 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
     """Let ``fill`` write a file beside ``path``, then rename it: ``path`` is whole or absent.
 
     Raises:
-        Mistake: if the folder keeps a list and somebody else's file has the name.
+        ConfigError: if the folder keeps a list and somebody else's file has the name.
     """
     if (path.parent / LIST).is_file() and path.name not in names(path.parent):
         if os.path.lexists(path):
@@ -97,8 +97,8 @@ def remove_empty(folder: Path) -> bool:
     return True
 
 
-def _foreign(path: Path) -> Mistake:
-    return Mistake(
+def _foreign(path: Path) -> ConfigError:
+    return ConfigError(
         f"{path} would be overwritten, and no run that kept a list wrote it: move it away, or choose another folder."
     )
 

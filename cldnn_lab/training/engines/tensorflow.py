@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from functools import partial
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from cldnn_lab.training import recurrent
-from cldnn_lab.training.engine import Engine
-
-# Below that, starting a compiled update takes longer than it saves.
-_MANY_WEIGHTS = 1_000_000
+from cldnn_lab.training.engines.base import Engine
+from cldnn_lab.training.kernels import dropout, recurrent, update
 
 
 def forget_graphs() -> None:
@@ -61,32 +55,6 @@ def _array(dtype: Any, steps: int, shape: Any) -> tf.TensorArray:
     return tf.TensorArray(dtype, steps, element_shape=shape, clear_after_read=False)
 
 
-def _dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
-    """What a ``Dropout`` layer does, from random numbers of 8 bits.
-
-    Keras draws a float32 for every unit, which takes longer than many a convolution. 256 times the rate is rounded up
-    or down at random for each call, so that every unit is dropped with just the probability asked for.
-    """
-    if not training or not layer.rate:
-        return inputs
-    count = tf.size(inputs)
-    seed = tf.cast(layer.seed_generator.next(), tf.int32)
-    drawn = tf.random.stateless_uniform([(count + 3) // 4 + 1], seed, minval=None, maxval=None, dtype=tf.uint32)
-    octets = tf.reshape(tf.reshape(tf.bitcast(drawn[:-1], tf.uint8), [-1])[:count], tf.shape(inputs))
-    rounded = tf.floor(2**8 * layer.rate + 2.0**-32 * tf.cast(drawn[-1], tf.float32))
-    kept = octets >= tf.cast(rounded, tf.uint8)
-    return inputs * tf.where(kept, tf.cast(1 / (1 - layer.rate), inputs.dtype), tf.zeros([], inputs.dtype))
-
-
-def _compiled(apply: Any, grads: Any, variables: Any = None) -> None:
-    """``Optimizer.apply``, compiled by XLA: one pass over each weight instead of one for every term of the rule."""
-
-    def update(grads: Any) -> None:
-        apply(grads, variables)
-
-    tf.function(update, jit_compile=True, autograph=False)(list(grads))
-
-
 class TensorFlowEngine(Engine):
     """Batches in a ``tf.while_loop`` inside one ``tf.function``."""
 
@@ -98,12 +66,9 @@ class TensorFlowEngine(Engine):
 
     def rearrange(self) -> None:
         recurrent.rearrange(self.model, scan)
-        for layer in self.model._flatten_layers():
-            if type(layer) is keras.layers.Dropout and layer.noise_shape is None and layer.rate < 255 / 256:
-                layer.call = partial(_dropout, layer)
-        optimizer = self.model.optimizer
-        if not self.xla and sum(math.prod(w.shape) for w in self.model.trainable_variables) > _MANY_WEIGHTS:
-            optimizer.apply = partial(_compiled, optimizer.apply)
+        dropout.rearrange(self.model)
+        if not self.xla:
+            update.rearrange(self.model)
 
     def _loop(self, step: Any) -> Any:
         def run(x: Any, y: Any, order: Any, start: Any, stop: Any) -> Any:

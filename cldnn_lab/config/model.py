@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cldnn_lab.errors import Mistake, nearest
-from cldnn_lab.models.names import keras_names
-from cldnn_lab.targets import check_targets, walk
+from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.names import keras_names
+from cldnn_lab.config.targets import check_targets, walk
 
 INPUTS = ("image", "sequence", "vector", "tokens", "any")
 CELLS = ("SimpleRNN", "GRU", "LSTM")
@@ -22,26 +22,26 @@ _ALIASES = ("normal", "one", "uniform", "zero")  # initializers that Keras takes
 _FUNCTIONS = {"deserialize", "get", "serialize"}  # beside the names, in Keras's modules
 
 
-def check(model: Mapping[str, Any]) -> None:
+def check_model(model: Mapping[str, Any]) -> None:
     """Refuse a model config that could not be built whatever the data.
 
     Args:
         model: the resolved ``model`` node as plain dicts and lists: knobs, and the ``layers`` that use them.
 
     Raises:
-        Mistake: naming the config key: the knob where one holds the bad value, else the layer's own argument.
+        ConfigError: naming the config key: the knob where one holds the bad value, else the layer's own argument.
     """
     _check_input(model)
     layers = model.get("layers")
     if not isinstance(layers, Sequence) or isinstance(layers, str) or not layers:
-        raise Mistake(
+        raise ConfigError(
             "model.layers must be a list of at least one layer, such as [{_target_: keras.layers.Dense, units: 10}]."
         )
     if "cell" in model:
         _check_cell(model["cell"], "model.cell")
     for index, layer in enumerate(layers):
         if not isinstance(layer, Mapping) or "_target_" not in layer:
-            raise Mistake(
+            raise ConfigError(
                 f"model.layers[{index}] must name its layer in _target_, such as keras.layers.Dense; got {layer!r}."
             )
     check_targets(layers, "model.layers")
@@ -53,11 +53,11 @@ def check(model: Mapping[str, Any]) -> None:
 def _check_input(model: Mapping[str, Any]) -> None:
     kind = model.get("input", "any")
     if kind not in INPUTS:
-        raise Mistake(f"model.input={kind!r} is no kind of input; {nearest(kind, INPUTS)}.")
+        raise ConfigError(f"model.input={kind!r} is no kind of input; {nearest(kind, INPUTS)}.")
     for key in ("outputs", "vocabulary"):
         value = model.get(key, _AUTO)
         if value != _AUTO and not _is_count(value):
-            raise Mistake(f"model.{key} must be auto (taken from the data) or a positive integer; got {value!r}.")
+            raise ConfigError(f"model.{key} must be auto (taken from the data) or a positive integer; got {value!r}.")
 
 
 def _check_argument(model: Mapping[str, Any], place: str, key: str, value: Any) -> None:
@@ -67,24 +67,24 @@ def _check_argument(model: Mapping[str, Any], place: str, key: str, value: Any) 
     if key in _RATES:
         if not _is_number(value) or not 0 <= value < 1:
             where = _knob(model, value, key) or place
-            raise Mistake(f"{where} must be a rate from 0 up to, not including, 1; got {value!r}.")
+            raise ConfigError(f"{where} must be a rate from 0 up to, not including, 1; got {value!r}.")
     elif key in _ACTIVATIONS:
         _check_name(model, place, key, value, "activations", "an activation")
     elif key.endswith("_initializer"):
         _check_name(model, place, key, value, "initializers", "an initializer")
     elif key in _COUNTS:
         if value != _AUTO and not _is_count(value):
-            raise Mistake(f"{_knob(model, value, key) or place} must be a positive integer; got {value!r}.")
+            raise ConfigError(f"{_knob(model, value, key) or place} must be a positive integer; got {value!r}.")
     elif key in _SIZES:
         sizes = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
         if not sizes or not all(_is_count(size) for size in sizes):
             where = _knob(model, value, key) or place
-            raise Mistake(f"{where} must be a positive integer or a list of them; got {value!r}.")
+            raise ConfigError(f"{where} must be a positive integer or a list of them; got {value!r}.")
     elif key in _WIDTHS:
         widths = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
         if value != 0 and not all(_is_count(width) for width in widths):
             where = _knob(model, value, key) or place
-            raise Mistake(f"{where} must be a number of units, a list of them, or 0 for none; got {value!r}.")
+            raise ConfigError(f"{where} must be a number of units, a list of them, or 0 for none; got {value!r}.")
     elif key == "cell":
         _check_cell(value, _knob(model, value, key) or place)
 
@@ -96,12 +96,14 @@ def _check_name(model: Mapping[str, Any], place: str, key: str, value: Any, modu
     known = [name for name in keras_names(module) if name not in _FUNCTIONS]
     if not isinstance(value, str) or (known and value not in [*known, *_ALIASES]):
         where = _knob(model, value, key) or place
-        raise Mistake(f"{where}={value!r} is not {noun}; {nearest(value, [name for name in known if name.islower()])}.")
+        raise ConfigError(
+            f"{where}={value!r} is not {noun}; {nearest(value, [name for name in known if name.islower()])}."
+        )
 
 
 def _check_cell(value: Any, where: str) -> None:
     if value not in CELLS:
-        raise Mistake(f"{where}={value!r} is no recurrent cell; {nearest(value, CELLS)}.")
+        raise ConfigError(f"{where}={value!r} is no recurrent cell; {nearest(value, CELLS)}.")
 
 
 def _knob(model: Mapping[str, Any], value: Any, key: str) -> str | None:

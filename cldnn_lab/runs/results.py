@@ -8,13 +8,13 @@ from typing import Any
 import keras
 
 from cldnn_lab import figures, runs
+from cldnn_lab.config.schema import Config
 from cldnn_lab.data import fingerprint
 from cldnn_lab.data.dataset import Dataset
-from cldnn_lab.evaluation import Evaluation
+from cldnn_lab.evaluation.metrics import Evaluation
 from cldnn_lab.models.build import parameters, summary_table
-from cldnn_lab.quiet import quiet
-from cldnn_lab.runs import Run
-from cldnn_lab.schema import Config
+from cldnn_lab.models.quiet import quiet
+from cldnn_lab.runs.directory import Run
 from cldnn_lab.training.fit import Outcome
 from cldnn_lab.training.policy import Policy
 from cldnn_lab.training.session import Session

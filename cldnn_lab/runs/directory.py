@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from cldnn_lab import written
-from cldnn_lab.errors import Mistake
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.storage import manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,22 +65,22 @@ class Run:
         """See that no file that a run did not write has a name that this one may write.
 
         Raises:
-            Mistake: naming the file.
+            ConfigError: naming the file.
         """
-        written.check(self.folder, NAMES)
+        manifest.check(self.folder, NAMES)
 
     def clear(self) -> None:
         """Take away what an earlier run in the same directory wrote, so that none of it is taken for this one's."""
         looks = self.folder / LOOKS
-        if (looks / written.LIST).is_file():
-            written.remove(looks)
-            written.remove_empty(looks)
-        written.remove(self.folder)
-        written.begin(self.folder)
+        if (looks / manifest.LIST).is_file():
+            manifest.remove(looks)
+            manifest.remove_empty(looks)
+        manifest.remove(self.folder)
+        manifest.begin(self.folder)
 
     def write(self, name: str, fill: Callable[[Path], object]) -> Path:
         """Let ``fill`` write the file ``name``, whole or not at all, and list it; the finished path."""
-        return written.write(self.folder / name, fill)
+        return manifest.write(self.folder / name, fill)
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a flat mapping; a figure that is not a finite number becomes null, as JSON knows no NaN."""
@@ -107,17 +107,17 @@ class Run:
         """The composed config that the run was started with, the places of its data absolute.
 
         Raises:
-            Mistake: if the directory holds none.
+            ConfigError: if the directory holds none.
         """
         path = self.folder / CONFIG
         if not path.is_file():
-            raise Mistake(f"{self.folder} is not a run directory: it has no {CONFIG}.")
+            raise ConfigError(f"{self.folder} is not a run directory: it has no {CONFIG}.")
         try:
             config = OmegaConf.load(path)
         except Exception as error:
-            raise Mistake(f"{path} is not readable YAML: {str(error).splitlines()[0]}.") from error
+            raise ConfigError(f"{path} is not readable YAML: {str(error).splitlines()[0]}.") from error
         if not isinstance(config, DictConfig):
-            raise Mistake(f"{path} does not hold a run's config.")
+            raise ConfigError(f"{path} does not hold a run's config.")
         return config
 
     @property
@@ -133,11 +133,11 @@ class Run:
         """What metrics.json says.
 
         Raises:
-            Mistake: if it is missing or broken.
+            ConfigError: if it is missing or broken.
         """
         found = self._mapping(METRICS)
         if found is None:
-            raise Mistake(f"{self.folder / METRICS} is missing: the run has not ended yet, or never began.")
+            raise ConfigError(f"{self.folder / METRICS} is missing: the run has not ended yet, or never began.")
         return found
 
     @property
@@ -145,7 +145,7 @@ class Run:
         """What environment.json says; empty if the run left none.
 
         Raises:
-            Mistake: if it is broken.
+            ConfigError: if it is broken.
         """
         return self._mapping(ENVIRONMENT) or {}
 
@@ -156,7 +156,7 @@ class Run:
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise Mistake(f"{path} is not valid JSON: {error}.") from error
+            raise ConfigError(f"{path} is not valid JSON: {error}.") from error
 
     @property
     def history(self) -> pd.DataFrame:
@@ -169,31 +169,30 @@ class Run:
         """The trained network, loaded in Keras's safe mode, which runs no code from the file.
 
         Raises:
-            Mistake: if there is none or it cannot be loaded.
+            ConfigError: if there is none or it cannot be loaded.
         """
         import keras
 
-        import cldnn_lab.likelihood
         import cldnn_lab.models.layers  # noqa: F401  (both register what a saved model may hold)
 
         path = self.folder / MODEL
         if not path.is_file():
-            raise Mistake(f"{path} is missing: the run saved no model.")
+            raise ConfigError(f"{path} is missing: the run saved no model.")
         try:
             return keras.saving.load_model(path, safe_mode=True)
         except Exception as error:
-            raise Mistake(f"{path} cannot be loaded as a Keras model: {str(error).splitlines()[0]}") from error
+            raise ConfigError(f"{path} cannot be loaded as a Keras model: {str(error).splitlines()[0]}") from error
 
 
 def open(folder: str | os.PathLike[str]) -> Run:
     """The run in ``folder``.
 
     Raises:
-        Mistake: if it is no directory.
+        ConfigError: if it is no directory.
     """
     path = Path(folder)
     if not path.is_dir():
-        raise Mistake(f"{path} is not a directory; give the run directory that training printed at its end.")
+        raise ConfigError(f"{path} is not a directory; give the run directory that training printed at its end.")
     return Run(path)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cldnn_lab.training.engine import Engine
+from cldnn_lab.training.engines.base import Engine
 
 
 class TorchEngine(Engine):

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from cldnn_lab.errors import Mistake, nearest
+from cldnn_lab.config.errors import ConfigError, nearest
 
 T = TypeVar("T")
 
@@ -32,16 +32,16 @@ def typed(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
         where: the config key that ``values`` stand under, for the error; empty for the top level.
 
     Raises:
-        Mistake: naming the key, what is wrong with it, and what it may be.
+        ConfigError: naming the key, what is wrong with it, and what it may be.
     """
     prefix = f"{where}." if where else ""
     try:
         value = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), dict(values)))
     except (ConfigKeyError, ConfigAttributeError) as error:
         known = [item.name for item in dataclasses.fields(cls)]  # type: ignore[arg-type]
-        raise Mistake(f"{prefix}{error.key}: unknown key; {nearest(error.key, known)}.") from error
+        raise ConfigError(f"{prefix}{error.key}: unknown key; {nearest(error.key, known)}.") from error
     except OmegaConfBaseException as error:
-        raise Mistake(f"{prefix}{error.full_key}: {first_line(error)}.") from error
+        raise ConfigError(f"{prefix}{error.full_key}: {first_line(error)}.") from error
     assert isinstance(value, cls)
     for item in dataclasses.fields(value):  # type: ignore[arg-type]
         given = getattr(value, item.name)
@@ -54,14 +54,14 @@ def resolved(node: DictConfig, where: str) -> dict[str, Any]:
     """``node`` as a plain dict with its ``${...}`` followed.
 
     Raises:
-        Mistake: if a reference leads nowhere or a value is missing.
+        ConfigError: if a reference leads nowhere or a value is missing.
     """
     try:
         plain = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise Mistake(f"{error.full_key or where}: {first_line(error)}.") from error
+        raise ConfigError(f"{error.full_key or where}: {first_line(error)}.") from error
     if not isinstance(plain, dict):
-        raise Mistake(f"{where}: must be a mapping of keys to values, not {type(plain).__name__}.")
+        raise ConfigError(f"{where}: must be a mapping of keys to values, not {type(plain).__name__}.")
     return {str(key): value for key, value in plain.items()}
 
 
@@ -74,8 +74,8 @@ def _check(where: str, value: Any, limits: Mapping[str, Any]) -> None:
     if value is None:
         return
     if "choices" in limits and value not in limits["choices"]:
-        raise Mistake(f"{where}: {value!r} is not a choice; {nearest(value, limits['choices'])}.")
+        raise ConfigError(f"{where}: {value!r} is not a choice; {nearest(value, limits['choices'])}.")
     for name, (holds, words) in _BOUNDS.items():
         if name in limits and isinstance(value, (int, float)) and not holds(value, limits[name]):
             unit = f" {limits['unit']}" if "unit" in limits else ""
-            raise Mistake(f"{where}: {value} must be {words} {limits[name]}{unit}.")
+            raise ConfigError(f"{where}: {value} must be {words} {limits[name]}{unit}.")

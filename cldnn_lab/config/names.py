@@ -10,7 +10,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-_PROJECT = Path(__file__).parent
+_PROJECT = Path(__file__).parents[1] / "models"
 
 
 @cache

@@ -1,0 +1,1 @@
+"""What a network's outputs are worth: the metrics of each kind of task."""

@@ -1,0 +1,1 @@
+from cldnn_lab.figures.all import *  # noqa: F403

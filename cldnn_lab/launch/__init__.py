@@ -1,0 +1,1 @@
+"""The process that a run lives in: its backend, its cores and its device."""

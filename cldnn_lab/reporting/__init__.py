@@ -1,0 +1,1 @@
+"""Pages made of recorded runs and of what experiments say of themselves."""

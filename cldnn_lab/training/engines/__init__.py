@@ -1,0 +1,1 @@
+"""Many batches in one compiled call, one module per backend."""

@@ -1,0 +1,1 @@
+"""What is told how training goes: history, progress, checkpoints, callbacks."""
