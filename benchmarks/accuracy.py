@@ -39,10 +39,10 @@ def plain(name: str, overrides: str, figure: str, seed: int) -> float:
 
     from cldnn_lab import data
     from cldnn_lab.config.groups import CONFIGS
-    from cldnn_lab.launch.preflight import checked
+    from cldnn_lab.launch.preflight import check_config
 
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = checked(compose("train", overrides.split()))
+        config = check_config(compose("train", overrides.split()))
     loaded = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers)
     keras.utils.set_random_seed(seed)
     model = plain_keras.MODELS[name]()

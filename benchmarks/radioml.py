@@ -56,14 +56,14 @@ def transmit(name: str, recipe: Recipe, captures: int, length: int) -> np.ndarra
 def draw_constellations() -> None:
     """What a matched filter sees of each linear modulation at its symbols, before the channel."""
     made, panels = figure(2, 6, 11, 4.3)
-    pulse = modulators.root_raised_cosine()
+    pulse = modulators.design_root_raised_cosine()
     for row, (title, recipe) in zip(panels, (("rml2016", RML2016), ("clean", CLEAN)), strict=True):
         for panel, name in zip(row, LINEAR, strict=True):
             x = transmit(name, recipe, 12, 1024)
             symbols = np.stack([np.convolve(one, pulse / np.sum(pulse**2), "valid")[::8] for one in x])
             panel.plot(symbols.real.ravel(), symbols.imag.ravel(), ".", color=BLUE, markersize=4)
             reach = 8 if recipe is RML2016 else 1.7
-            power = np.mean(np.abs(modulators.constellation(name, raw=recipe.raw_constellations)) ** 2)
+            power = np.mean(np.abs(modulators.make_constellation(name, raw=recipe.raw_constellations)) ** 2)
             panel.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=f"{name}, power {power:g}")
             panel.grid(alpha=0.3)
         row[0].set_ylabel(f"{title}\nquadrature")
@@ -106,7 +106,7 @@ def draw_fading() -> list[str]:
     zero = np.zeros(len(time), int)
 
     def response(fading: channel.Fading, capture: np.ndarray) -> np.ndarray:
-        return channel.path_taps().sum(axis=1) @ fading.gains(time, capture, 1)[..., 0]
+        return channel.design_path_taps().sum(axis=1) @ fading.gains(time, capture, 1)[..., 0]
 
     def decibels(fading: channel.Fading, capture: np.ndarray) -> np.ndarray:
         return 20 * np.log10(np.abs(response(fading, capture)))

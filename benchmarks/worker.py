@@ -26,14 +26,14 @@ def lab(network: Network, overrides: list[str]) -> Callable[[int], None]:
 
     from cldnn_lab.config.groups import CONFIGS
     from cldnn_lab.launch import backend
-    from cldnn_lab.launch.preflight import checked
+    from cldnn_lab.launch.preflight import check_config
 
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         composed = compose(
             "train",
             ["data=arrays", "data.path=noise", *network.overrides, f"batch_size={network.batch_size}", *overrides],
         )
-    config = checked(composed)
+    config = check_config(composed)
     backend.bind(config.backend, config.settings.threads)
     policy = backend.start(config)
     from cldnn_lab.data.dataset import Dataset, Split

@@ -22,9 +22,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from cldnn_lab import runs
-from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.schema import parse
-from cldnn_lab.diagnostics import choose, take
+from cldnn_lab.diagnostics import choose_diagnostics, take
 from cldnn_lab.diagnostics.options import OPTIONS, STANDALONE, Options
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command: 0 when every look was taken, 2 with one sentence for a mistake, 130 after Ctrl-C."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or {"-h", "--help"} & set(arguments):
-        print(_help())
+        print(_write_help())
         return 0
     try:
         for path in inspect(arguments):
@@ -57,14 +57,14 @@ def inspect(arguments: Sequence[str]) -> list[Path]:
         ConfigError: for a wrong argument, run directory, network or data set.
     """
     folders = [argument for argument in arguments if "=" not in argument]
-    settings = _settings([argument for argument in arguments if "=" in argument])
-    chosen = choose(settings.get("diagnostics"))
+    settings = _parse_settings([argument for argument in arguments if "=" in argument])
+    chosen = choose_diagnostics(settings.get("diagnostics"))
     if not chosen:
         raise ConfigError(f"say what to look at with diagnostics=<name>; there are {', '.join(OPTIONS)}.")
     if len(folders) > 1:
         raise ConfigError(f"give one run directory, not {len(folders)}: {' '.join(folders)}.")
     if folders:
-        return _of_run(runs.open(folders[0]), settings)
+        return _inspect_run(runs.open(folders[0]), settings)
     needy = [name for name in chosen if name not in STANDALONE]
     if needy:
         raise ConfigError(
@@ -73,20 +73,20 @@ def inspect(arguments: Sequence[str]) -> list[Path]:
     return _take(chosen, None, None, Path(str(settings.get("folder", "outputs/diagnostics"))), "")
 
 
-def _of_run(run: runs.Run, settings: DictConfig) -> list[Path]:
+def _inspect_run(run: runs.Run, settings: DictConfig) -> list[Path]:
     told = {key: settings[key] for key in ("backend", "data_root", "data") if key in settings}
     config = parse(cast(DictConfig, OmegaConf.merge(run.config, told)), run.choices)
     if not (run.folder / runs.MODEL).is_file():
         raise ConfigError(f"{run.folder / runs.MODEL} is missing: the run saved no model.")
     folder = Path(str(settings.get("folder", run.folder / runs.LOOKS)))
-    chosen = choose(settings.get("diagnostics"), config.settings.threshold)
+    chosen = choose_diagnostics(settings.get("diagnostics"), config.settings.threshold)
 
     from cldnn_lab import data
     from cldnn_lab.launch import backend
 
     backend.load(config.backend)
     dataset = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers)
-    compared = _compared(run, dataset)
+    compared = _compare_data(run, dataset)
     title = f"{config.choices.get('model', 'model')} on {dataset.name}"
     left = _take(chosen, run.model(), dataset, folder, title)
     if not compared:
@@ -98,7 +98,7 @@ def _of_run(run: runs.Run, settings: DictConfig) -> list[Path]:
     return left
 
 
-def _compared(run: runs.Run, dataset: Dataset) -> bool:
+def _compare_data(run: runs.Run, dataset: Dataset) -> bool:
     """Whether the data could be compared with those that the run was trained and judged on.
 
     Raises:
@@ -128,11 +128,11 @@ def _take(chosen: dict[str, Options], model: object, dataset: object, folder: Pa
         ) from error
 
 
-def _settings(overrides: list[str]) -> DictConfig:
+def _parse_settings(overrides: list[str]) -> DictConfig:
     for override in overrides:
         key = override.split("=", 1)[0]
         if not {key, key.split(".", 1)[0]} & set(_KEYS):
-            raise ConfigError(f"{key}: unknown key; {nearest(key, _KEYS)}.")
+            raise ConfigError(f"{key}: unknown key; {suggest(key, _KEYS)}.")
     try:
         return OmegaConf.from_dotlist(overrides)
     except (OmegaConfBaseException, YAMLError) as error:
@@ -140,17 +140,17 @@ def _settings(overrides: list[str]) -> DictConfig:
         raise ConfigError(f"{' '.join(overrides)} cannot be read as key=value settings: {reason}.") from error
 
 
-def _help() -> str:
+def _write_help() -> str:
     lines = [(__doc__ or "").strip(), "", "Looks, with their options and defaults:", ""]
     for name, kind in OPTIONS.items():
         lines.append(f"  {name:<17} {(kind.__doc__ or '').strip().splitlines()[0]}")
         options = dataclasses.asdict(kind())
         if options:
-            lines.append(f"  {'':<17} " + ", ".join(f"{key}={_yaml(value)}" for key, value in options.items()))
+            lines.append(f"  {'':<17} " + ", ".join(f"{key}={_format_yaml(value)}" for key, value in options.items()))
     return "\n".join([*lines, "", "Also: data_root=DIR, data.path=PATH, folder=DIR, backend=NAME"])
 
 
-def _yaml(value: object) -> str:
+def _format_yaml(value: object) -> str:
     return "null" if value is None else str(value).replace(" ", "")
 
 

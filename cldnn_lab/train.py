@@ -17,11 +17,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from cldnn_lab.config import explain
-from cldnn_lab.config.arguments import overrides_first
+from cldnn_lab.config.arguments import put_overrides_first
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.groups import CONFIGS
 from cldnn_lab.config.schema import Config
-from cldnn_lab.launch.preflight import checked
+from cldnn_lab.launch.preflight import check_config
 
 if TYPE_CHECKING:
     from cldnn_lab.runs.directory import Run
@@ -65,7 +65,7 @@ def train(config: Config, run: Run) -> None:
     listeners = [*callbacks(settings, run.folder, session.plan), *watchers]
     run.clear()
     results.write_before_training(run, session, policy)
-    log.info("%s", results.introduction(session, policy))
+    log.info("%s", results.introduce(session, policy))
 
     test: dict[str, float] = {}
     evaluated = None
@@ -87,7 +87,7 @@ def train(config: Config, run: Run) -> None:
         seconds = time.perf_counter() - started
         metrics = results.collect(config, session, outcome, policy, test, evaluated, seconds)
         results.write_metrics(run, metrics)
-    log.info("%s", results.table(metrics, run.folder))
+    log.info("%s", results.format_metrics(metrics, run.folder))
     if stop.made or outcome.status == "interrupted":
         raise KeyboardInterrupt
     if outcome.status == "completed":
@@ -112,12 +112,12 @@ def job(config: DictConfig) -> None:
     taken = HydraConfig.get()
     folder = Path(taken.runtime.output_dir)
     try:
-        checked_config = checked(config, taken.runtime.choices)
+        checked_config = check_config(config, taken.runtime.choices)
     except ConfigError as mistake:  # of a sweeper that did not say beforehand what it would run
         status = _say(f"in the run with {' '.join(taken.overrides.task)}: {mistake}", 2)
     else:
         Run(folder).save_places(checked_config.settings.data_root, getattr(checked_config.data, "path", None))
-        if backend.suits(checked_config.backend, checked_config.settings.threads):
+        if backend.is_bound_to(checked_config.backend, checked_config.settings.threads):
             status = attempt(checked_config, Run(folder))
         else:
             status = backend.run_apart(folder)
@@ -144,15 +144,15 @@ def main() -> None:
     # Hydra then hands its exceptions on instead of printing them in its own words.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _failures.clear()
-    sys.argv[1:] = overrides_first(sys.argv[1:])
+    sys.argv[1:] = put_overrides_first(sys.argv[1:])
     try:
         job()
     except KeyboardInterrupt:
         sys.exit(_say("stopped by the user; what was finished is kept.", 130))
     except Exception as error:
-        if not explain.is_known(error):
+        if not explain.is_users_error(error):
             raise
-        sys.exit(_say(explain.sentence(error), 2))
+        sys.exit(_say(explain.explain(error), 2))
     if _failures:
         sys.exit(_failures[0])
 

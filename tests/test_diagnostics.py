@@ -22,8 +22,8 @@ from PIL import Image
 from cldnn_lab import figures, inspect, runs
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset, Split
-from cldnn_lab.diagnostics import OPTIONS, choose, take, watchers
-from cldnn_lab.diagnostics.deconvnet import transposed_convolution, unpool
+from cldnn_lab.diagnostics import OPTIONS, choose_diagnostics, take, watchers
+from cldnn_lab.diagnostics.deconvnet import convolve_transposed, unpool
 from cldnn_lab.diagnostics.options import FeatureMaps
 from cldnn_lab.storage import manifest
 
@@ -61,10 +61,10 @@ def small_cnn() -> keras.Model:
 
 
 def look(name: str, model: Any, dataset: Any, folder: Path, **options: Any) -> list[Path]:
-    files = take(choose({name: options}), model, dataset, folder, title="net on made")
+    files = take(choose_diagnostics({name: options}), model, dataset, folder, title="net on made")
     # A run sees beforehand that no file of the user's has one of these names.
     assert all(any(path.match(pattern) for pattern in runs.NAMES) for path in files)
-    assert {path.name for path in files} <= set(manifest.names(folder))
+    assert {path.name for path in files} <= set(manifest.list_names(folder))
     return files
 
 
@@ -78,16 +78,16 @@ def is_picture(path: Path) -> bool:
 
 @pytest.mark.parametrize("value", ["filters,deconvnet", ["filters", "deconvnet"], {"filters": None, "deconvnet": {}}])
 def test_looks_are_named_in_several_ways(value: Any) -> None:
-    assert list(choose(value)) == ["filters", "deconvnet"]
-    assert choose(OmegaConf.create({"d": value}).d).keys() == choose(value).keys()
+    assert list(choose_diagnostics(value)) == ["filters", "deconvnet"]
+    assert choose_diagnostics(OmegaConf.create({"d": value}).d).keys() == choose_diagnostics(value).keys()
 
 
 def test_nothing_asked_is_nothing_taken() -> None:
-    assert choose(None) == {} == choose([])
+    assert choose_diagnostics(None) == {} == choose_diagnostics([])
 
 
 def test_options_are_typed_and_one_value_stands_for_a_list() -> None:
-    options = choose({"feature_maps": {"images": 3, "stage": "after"}})["feature_maps"]
+    options = choose_diagnostics({"feature_maps": {"images": 3, "stage": "after"}})["feature_maps"]
     assert options == FeatureMaps(images=[3], stage="after")
 
 
@@ -107,7 +107,7 @@ def test_options_are_typed_and_one_value_stands_for_a_list() -> None:
 )
 def test_wrong_choices_are_one_sentence(value: Any, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        choose(value)
+        choose_diagnostics(value)
 
 
 def test_choosing_imports_nothing_heavy() -> None:
@@ -292,7 +292,7 @@ def test_watching_counts_at_chosen_epochs_and_changes_nothing(tmp_path: Path) ->
     ):
         model = relu_network()
         model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
-        hooks = watchers(choose(looks), data, tmp_path / name, title="net on made")
+        hooks = watchers(choose_diagnostics(looks), data, tmp_path / name, title="net on made")
         model.fit(data.train.x, data.train.y, epochs=4, batch_size=10, verbose=0, callbacks=hooks)
         trained.append([keras.ops.convert_to_numpy(w) for w in model.weights])
     assert all((a == b).all() and (a == c).all() for a, b, c in zip(*trained, strict=True))
@@ -307,7 +307,7 @@ def test_active_units_need_a_relu(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no layer of this network has a ReLU"):
         look("active_units", model, images(), tmp_path)
     model.compile("sgd", "mse")
-    hooks = watchers(choose("active_units"), images(), tmp_path, title="t")
+    hooks = watchers(choose_diagnostics("active_units"), images(), tmp_path, title="t")
     with pytest.raises(ConfigError, match="ReLU"):
         model.fit(np.zeros((4, 8, 8, 1)), np.zeros((4, 3)), verbose=0, callbacks=hooks)
 
@@ -493,7 +493,7 @@ def test_transposed_convolution_is_the_adjoint_of_the_convolution(
     stride: Any = strides if keras.backend.backend() != "torch" else list(strides)
     y = keras.ops.convert_to_numpy(keras.ops.conv(x, kernel, strides=stride, padding=padding, dilation_rate=dilation))
     signal = rng.normal(size=y.shape[1:]).astype("f")
-    back = transposed_convolution(signal, kernel, x.shape[1:], strides, padding, dilation)
+    back = convolve_transposed(signal, kernel, x.shape[1:], strides, padding, dilation)
     assert back.shape == x.shape[1:]
     # <K x, s> = <x, K' s> for every x and s is what makes K' the adjoint of K.
     assert np.sum(y[0] * signal) == pytest.approx(np.sum(x[0] * back), rel=1e-3)

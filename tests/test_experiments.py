@@ -13,12 +13,12 @@ from PIL import Image
 
 from cldnn_lab.config.groups import CONFIGS
 from cldnn_lab.config.schema import Config
-from cldnn_lab.launch.preflight import checked
+from cldnn_lab.launch.preflight import check_config
 from cldnn_lab.reporting import catalogue
 from cldnn_lab.runs.directory import Run
 from cldnn_lab.train import train
 
-NAMES = catalogue.names()
+NAMES = catalogue.list_experiments()
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "experiments.md"
 
 # Per data source, what makes little of it; files are made small by the fixture below.
@@ -60,7 +60,7 @@ ABOUT = {
 
 @pytest.fixture(scope="session")
 def composed() -> dict[str, catalogue.Experiment]:
-    return {experiment.name: experiment for experiment in catalogue.experiments()}
+    return {experiment.name: experiment for experiment in catalogue.compose_experiments()}
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +106,7 @@ def small(experiment: catalogue.Experiment, data_root: Path) -> Config:
     config = experiment.config.copy()
     config.update(steps=1, batch_size=4, validate_every=None, data_root=str(data_root))
     config.data.update(SMALL.get(config.data.source, {}))
-    return checked(config, {"model": "model"})
+    return check_config(config, {"model": "model"})
 
 
 @pytest.fixture(scope="session")
@@ -121,14 +121,14 @@ def _keras() -> None:
 def test_builds_and_trains(name: str, composed: dict[str, catalogue.Experiment], data_root: Path) -> None:
     """One step by the experiment's own loss and optimizer, eagerly: compiling a hundred networks takes minutes."""
     from cldnn_lab import data
-    from cldnn_lab.models.build import parameters
+    from cldnn_lab.models.build import count_parameters
     from cldnn_lab.training.losses import make_targets
-    from cldnn_lab.training.policy import choose
+    from cldnn_lab.training.policy import choose_policy
     from cldnn_lab.training.session import prepare
 
     config = small(composed[name], data_root)
     dataset = data.load(config.data, data_root, prefers=config.prefers)
-    session = prepare(config, dataset, choose(config.settings, "tensorflow", config.model, "CPU, 2 threads"))
+    session = prepare(config, dataset, choose_policy(config.settings, "tensorflow", config.model, "CPU, 2 threads"))
     model, window = session.engine.model, config.settings.window
     x, y = dataset.train.x[:4], make_targets(session.loss, dataset.task, dataset.train.y[:4], dataset.outputs)
     before = [np.array(weight) for weight in model.get_weights()]
@@ -137,9 +137,9 @@ def test_builds_and_trains(name: str, composed: dict[str, catalogue.Experiment],
     assert np.isfinite(loss).all()
     assert any((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))
     if name in PARAMETERS:
-        assert parameters(session.model) == PARAMETERS[name]
+        assert count_parameters(session.model) == PARAMETERS[name]
     if name in ABOUT:
-        assert ABOUT[name][0] <= parameters(session.model) <= ABOUT[name][1]
+        assert ABOUT[name][0] <= count_parameters(session.model) <= ABOUT[name][1]
 
 
 LOOKS = {
@@ -218,4 +218,4 @@ def test_published_settings(composed: dict[str, catalogue.Experiment]) -> None:
 
 def test_page_is_current(composed: dict[str, catalogue.Experiment]) -> None:
     """docs/experiments.md is what ``python -m cldnn_lab.reporting.catalogue`` prints."""
-    assert DOCS.read_text(encoding="utf-8") == catalogue.page(composed.values())
+    assert DOCS.read_text(encoding="utf-8") == catalogue.write_page(composed.values())

@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.models.build import build, parameters, summary_table
+from cldnn_lab.models.build import build, count_parameters, summarize
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -106,26 +106,26 @@ def examples(model: keras.Model, count: int = 2) -> np.ndarray:
 def test_parameter_counts(
     name: str, overrides: tuple[str, ...], shape: tuple[int, ...] | None, outputs: int | None, count: int
 ) -> None:
-    assert parameters(make(name, *overrides, shape=shape, outputs=outputs)) == count
+    assert count_parameters(make(name, *overrides, shape=shape, outputs=outputs)) == count
 
 
 @pytest.mark.parametrize(("name", "published"), [("residual_cnn", 6_753_669), ("inception_cnn", 325_426)])
 @pytest.mark.parametrize("classes", [5, 10])
 def test_reconstructions_are_within_two_percent(name: str, published: int, classes: int) -> None:
-    assert parameters(make(name, outputs=classes)) == pytest.approx(published, rel=0.02)
+    assert count_parameters(make(name, outputs=classes)) == pytest.approx(published, rel=0.02)
 
 
 def test_mcldnn_differs_from_the_public_program_by_its_second_biases() -> None:
     model = make("mcldnn", outputs=11)
     biases = sum(4 * layer.units for layer in model.layers if isinstance(layer, keras.layers.LSTM))
-    assert parameters(model) + biases == 406_199
+    assert count_parameters(model) + biases == 406_199
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "model").glob("*.yaml")))
 def test_every_model_builds_runs_and_survives_saving(name: str, tmp_path: Path) -> None:
     model = make(name)
     if name not in ("word_cnn", "word_rnn", "rnn"):  # whose files give counts by vocabulary and by cell
-        assert f"{parameters(model):,}" in (CONF / "model" / f"{name}.yaml").read_text()
+        assert f"{count_parameters(model):,}" in (CONF / "model" / f"{name}.yaml").read_text()
     x = examples(model)
     y = keras.ops.convert_to_numpy(model(x))
     assert y.shape[0] == 2 and y.shape[-1] == NATURAL[name][1]
@@ -292,16 +292,16 @@ def test_a_skip_that_cannot_be_added_is_refused() -> None:
 
 def test_the_layer_table_adds_up() -> None:
     model = make("cldnn")
-    table = summary_table(model)
+    table = summarize(model)
     lines = table.splitlines()
     assert len({len(line) for line in lines[: len(model.layers) + 2]}) == 1  # aligned
     counts = [int(line.split()[-1].replace(",", "")) for line in lines[2 : 2 + len(model.layers)]]
-    assert sum(counts) == 509_314 == parameters(model)
+    assert sum(counts) == 509_314 == count_parameters(model)
     assert "total parameters 509,314" in table and "(120, 80)" in table
 
 
 def test_the_layer_table_leaves_hidden_states_out() -> None:
     model = make("pulse_rnn", shape=(50, 1), stateful=True, batch_size=20)
-    assert parameters(model) == 2_128
-    assert "trainable parameters 2,128" in summary_table(model)
-    assert "non-trainable parameters 0" in summary_table(model)
+    assert count_parameters(model) == 2_128
+    assert "trainable parameters 2,128" in summarize(model)
+    assert "non-trainable parameters 0" in summarize(model)

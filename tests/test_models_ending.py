@@ -9,7 +9,7 @@ import pytest
 from keras import layers as L
 
 from cldnn_lab.models import layers as own
-from cldnn_lab.models.ending import output_activation
+from cldnn_lab.models.ending import find_output_activation
 
 ENDS: list[tuple[str | None, list[Any]]] = [
     ("softmax", [L.Dense(4, activation="softmax")]),
@@ -44,4 +44,4 @@ ENDS: list[tuple[str | None, list[Any]]] = [
 
 @pytest.mark.parametrize(("end", "stack"), ENDS)
 def test_the_end_of_a_network_is_read_from_its_layers(end: str | None, stack: list[Any]) -> None:
-    assert output_activation(keras.Sequential([keras.Input((6,)), *stack])) == end
+    assert find_output_activation(keras.Sequential([keras.Input((6,)), *stack])) == end

@@ -21,7 +21,7 @@ def walk_in(captures: int, starts: list[int], length: int, step: float, limit: f
     start = np.repeat(starts, captures)
     capture = np.tile(np.arange(captures), len(starts))
     normals = np.random.default_rng(0).standard_normal((len(start), 2 + length))
-    drift = channel.random_walk(normals, start, capture, step, limit)
+    drift = channel.walk_at_random(normals, start, capture, step, limit)
     return channel.Drift(*(each.reshape(len(starts), captures, length) for each in (drift.frequency, drift.cycles)))
 
 
@@ -61,11 +61,11 @@ def test_random_walk_stays_within_its_limit_and_walks_on_from_it() -> None:
 @pytest.mark.parametrize("offset", [-50.0, 50.0, 20_000.0])
 def test_sample_rate_offset_scales_frequencies(offset: float) -> None:
     tone = 5_000.0
-    moved, positions = channel.clock_positions(steady(offset, 2000))
+    moved, positions = channel.place_clock(steady(offset, 2000))
     first = float(moved[0]) - channel.BEFORE
     time = first + np.arange(channel.count_needed(positions))
     x = np.exp(2j * np.pi * tone / SAMPLE_RATE * time).astype(np.complex64)[None]
-    y = channel.sample_rate_offset(x, positions)[0]
+    y = channel.apply_sample_rate_offset(x, positions)[0]
     phase = np.unwrap(np.angle(y))
     seen = np.polyfit(np.arange(2000), phase, 1)[0] * SAMPLE_RATE / (2 * np.pi)
     assert seen == pytest.approx(tone * (1 + offset / SAMPLE_RATE), rel=2e-5)
@@ -126,7 +126,7 @@ def test_at_one_hertz_a_channel_hardly_moves_in_a_vector() -> None:
 
 
 def test_path_taps_have_the_delays_and_powers_of_the_recipe() -> None:
-    taps = channel.path_taps()
+    taps = channel.design_path_taps()
     assert taps.shape == (3, 8)
     np.testing.assert_allclose(np.sum(taps**2, axis=1), [1, 0.64, 0.09], rtol=0.05)
     np.testing.assert_allclose(taps[0], [1, 0, 0, 0, 0, 0, 0, 0], atol=1e-6)
@@ -153,7 +153,7 @@ def frequency_response(frequency: np.ndarray) -> np.ndarray:
     """The published channel's, (80,000 samples, frequencies in Hz)."""
     gains = channel.Fading.published().gains(np.zeros(1, int), np.zeros(1, int), 80_000)[:, 0]
     lag = np.arange(channel.FADING_TAPS)
-    return gains.T @ channel.path_taps() @ np.exp(-2j * np.pi * np.outer(lag, frequency) / SAMPLE_RATE)
+    return gains.T @ channel.design_path_taps() @ np.exp(-2j * np.pi * np.outer(lag, frequency) / SAMPLE_RATE)
 
 
 def test_published_trajectory_is_drawn_from_the_mersenne_twister() -> None:

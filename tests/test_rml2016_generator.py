@@ -10,7 +10,7 @@ import pytest
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.rml2016 import cache, captures, generator, modulators
-from cldnn_lab.data.rml2016.cache import cached
+from cldnn_lab.data.rml2016.cache import generate_or_load
 from cldnn_lab.data.rml2016.generator import MODULATIONS, generate
 from cldnn_lab.data.rml2016.recipe import CLEAN, RML2016, Recipe, choose_recipe
 
@@ -174,7 +174,7 @@ def test_what_cannot_be_generated_is_refused(asked: tuple, says: str, tmp_path: 
     with pytest.raises(ConfigError, match=says):
         generate(*asked)
     with pytest.raises(ConfigError, match=says):
-        cached(*asked, folder=tmp_path)
+        generate_or_load(*asked, folder=tmp_path)
 
 
 def refuse(*_: object, **__: object) -> None:
@@ -182,13 +182,13 @@ def refuse(*_: object, **__: object) -> None:
 
 
 def test_cache_is_hit_and_its_name_states_the_parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = cached(*ASKED, seed=7, folder=tmp_path)
+    made = generate_or_load(*ASKED, seed=7, folder=tmp_path)
     np.testing.assert_array_equal(made.x, generate(*ASKED, seed=7).x)
     (file,) = tmp_path.iterdir()
     for part in ("v2-", "2mods", "snr-20to18x3", "10x128", "seed7"):
         assert part in file.name
     monkeypatch.setattr(cache, "generate", refuse)
-    again = cached(*ASKED, seed=7, folder=tmp_path)
+    again = generate_or_load(*ASKED, seed=7, folder=tmp_path)
     for field in ("x", "modulation", "snr", "capture"):
         np.testing.assert_array_equal(getattr(again, field), getattr(made, field))
     with np.load(file, allow_pickle=False) as content:
@@ -196,18 +196,18 @@ def test_cache_is_hit_and_its_name_states_the_parameters(tmp_path: Path, monkeyp
 
 
 def test_other_parameters_are_other_files(tmp_path: Path) -> None:
-    cached(*ASKED, folder=tmp_path)
-    cached(*ASKED, recipe=CLEAN, folder=tmp_path)
-    cached(*ASKED, part="test", folder=tmp_path)
-    cached(*ASKED, length=64, folder=tmp_path)
-    cached(("CPFSK", "QPSK"), *ASKED[1:], folder=tmp_path)
-    cached(ASKED[0], (-20, 2, 18), 10, folder=tmp_path)
+    generate_or_load(*ASKED, folder=tmp_path)
+    generate_or_load(*ASKED, recipe=CLEAN, folder=tmp_path)
+    generate_or_load(*ASKED, part="test", folder=tmp_path)
+    generate_or_load(*ASKED, length=64, folder=tmp_path)
+    generate_or_load(("CPFSK", "QPSK"), *ASKED[1:], folder=tmp_path)
+    generate_or_load(ASKED[0], (-20, 2, 18), 10, folder=tmp_path)
     assert len(list(tmp_path.iterdir())) == 6
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "foreign", "object"])
 def test_a_damaged_file_is_generated_again(damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    made = cached(*ASKED, folder=tmp_path)
+    made = generate_or_load(*ASKED, folder=tmp_path)
     (file,) = tmp_path.iterdir()
     whole = file.read_bytes()
     if damage == "truncated":
@@ -223,26 +223,26 @@ def test_a_damaged_file_is_generated_again(damage: str, tmp_path: Path, caplog: 
         with file.open("wb") as handle:
             np.savez(handle, parameters=np.array({"code": print}, dtype=object), x=np.zeros(3))
     with caplog.at_level(logging.WARNING):
-        again = cached(*ASKED, folder=tmp_path)
+        again = generate_or_load(*ASKED, folder=tmp_path)
     np.testing.assert_array_equal(again.x, made.x)
     assert "generated again" in caplog.text
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
     caplog.clear()
-    cached(*ASKED, folder=tmp_path)
+    generate_or_load(*ASKED, folder=tmp_path)
     assert not caplog.text  # and the file is whole again
 
 
 def test_an_unwritable_folder_costs_only_the_cache(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("in the way")
     with caplog.at_level(logging.WARNING):
-        made = cached(*ASKED, folder=tmp_path / "file" / "cache")
+        made = generate_or_load(*ASKED, folder=tmp_path / "file" / "cache")
     np.testing.assert_array_equal(made.x, generate(*ASKED).x)
     assert "could not be kept" in caplog.text
 
 
 def test_the_default_folder_is_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    cached(("BPSK",), (0,), 2)
+    generate_or_load(("BPSK",), (0,), 2)
     assert len(list((tmp_path / "xdg" / "cldnn_lab").iterdir())) == 1
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

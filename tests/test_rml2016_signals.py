@@ -8,7 +8,7 @@ from scipy.interpolate import CubicSpline
 
 from cldnn_lab.data.rml2016 import modulators, sources
 from cldnn_lab.data.rml2016.recipe import CLEAN, RML2016, Recipe
-from cldnn_lab.data.rml2016.signals import BEFORE, SAMPLE_RATE, interpolate, phasor
+from cldnn_lab.data.rml2016.signals import BEFORE, SAMPLE_RATE, interpolate, make_phasor
 
 DIGITAL = ("BPSK", "QPSK", "8PSK", "PAM4", "QAM16", "QAM64")
 
@@ -60,7 +60,7 @@ def test_published_bits_are_a_text_under_256_bits_over_and_over() -> None:
 
 
 def test_speech_has_pauses_levels_and_a_low_spectrum() -> None:
-    voice = sources.speech(np.random.default_rng(1), 20)
+    voice = sources.make_speech(np.random.default_rng(1), 20)
     assert voice.dtype == np.float32 and len(voice) == 20 * sources.AUDIO_RATE
     assert 0.1 < np.abs(voice).max() <= 1
     frames = voice[: len(voice) // 1102 * 1102].reshape(-1, 1102)
@@ -74,7 +74,7 @@ def test_speech_has_pauses_levels_and_a_low_spectrum() -> None:
 
 
 def test_a_recording_opens_in_silence_then_far_away_then_softly() -> None:
-    track = sources.recording(np.random.default_rng(1), 20)
+    track = sources.make_recording(np.random.default_rng(1), 20)
     assert track.dtype == np.float32 and len(track) == 20 * sources.AUDIO_RATE
     for part, rms in ((track[:6_000], 3e-5), (track[6_000:13_000], 0.0016), (track[13_000:20_000], 0.024)):
         assert np.sqrt(np.mean(part**2)) == pytest.approx(rms, rel=0.05)
@@ -84,7 +84,7 @@ def test_a_recording_opens_in_silence_then_far_away_then_softly() -> None:
 
 @pytest.mark.parametrize(("name", "order"), list(zip(DIGITAL, (2, 4, 8, 4, 16, 64), strict=True)))
 def test_constellation(name: str, order: int) -> None:
-    points = modulators.constellation(name)
+    points = modulators.make_constellation(name)
     assert len(points) == len(np.unique(np.round(points, 5))) == order
     assert np.mean(np.abs(points) ** 2) == pytest.approx(1, abs=1e-6)
     assert abs(points.mean()) < 1e-6
@@ -97,7 +97,7 @@ def test_constellation(name: str, order: int) -> None:
 
 @pytest.mark.parametrize(("name", "power"), list(zip(DIGITAL, (1, 1, 1, 5, 10, 42), strict=True)))
 def test_raw_constellation(name: str, power: float) -> None:
-    points = modulators.constellation(name, raw=True)
+    points = modulators.make_constellation(name, raw=True)
     assert np.mean(np.abs(points) ** 2) == pytest.approx(power, abs=1e-5)
     if not name.endswith("PSK"):
         assert set(np.unique(np.round(points.real, 5)) % 2) == {1}  # odd whole numbers
@@ -107,9 +107,9 @@ def test_raw_constellation(name: str, power: float) -> None:
 @pytest.mark.parametrize("name", DIGITAL)
 def test_matched_filter_finds_the_constellation_at_the_symbol_rate(name: str, recipe: Recipe) -> None:
     x = transmit(name, recipe, captures=60, length=1024, late=0)
-    pulse = modulators.root_raised_cosine()
+    pulse = modulators.design_root_raised_cosine()
     pulse = pulse / np.sum(pulse**2)
-    points = modulators.constellation(name, raw=recipe.raw_constellations)
+    points = modulators.make_constellation(name, raw=recipe.raw_constellations)
     errors = []
     for late in range(modulators.SAMPLES_PER_SYMBOL):
         reach = len(pulse) // 2
@@ -122,7 +122,7 @@ def test_matched_filter_finds_the_constellation_at_the_symbol_rate(name: str, re
 
 
 def test_root_raised_cosine_has_no_intersymbol_interference_and_the_right_skirt() -> None:
-    pulse = modulators.root_raised_cosine()
+    pulse = modulators.design_root_raised_cosine()
     raised = np.convolve(pulse, pulse) / 8
     middle = len(raised) // 2
     np.testing.assert_allclose(raised[middle :: modulators.SAMPLES_PER_SYMBOL][1:8], 0, atol=3e-3)
@@ -254,7 +254,7 @@ def test_gfsk_deviates_by_its_sensitivity_and_slowly() -> None:
     step = np.angle(x[:, 1:] * x[:, :-1].conj())
     assert np.abs(step).max() == pytest.approx(0.1, abs=0.002)
     assert np.abs(np.diff(step, axis=1)).max() < 0.03  # CPFSK would jump by 0.2
-    assert modulators.gaussian_pulse().sum() == pytest.approx(8)
+    assert modulators.design_gaussian_pulse().sum() == pytest.approx(8)
 
 
 def test_am_dsb_is_real_with_a_carrier_and_am_ssb_has_one_sideband() -> None:
@@ -270,7 +270,7 @@ def test_wbfm_deviates_75_khz_for_an_audio_of_one_and_pre_emphasises() -> None:
 
     def deviation(tone: float) -> float:
         audio = 0.05 * np.sin(2 * np.pi * tone * np.arange(8820) / sources.AUDIO_RATE)
-        phase = modulators.wbfm_phase(audio.astype(np.float32))[2000:-2000]
+        phase = modulators.compute_wbfm_phase(audio.astype(np.float32))[2000:-2000]
         cycle = np.exp(-2j * np.pi * tone * np.arange(len(phase) - 1) / rate)
         return 2 * np.abs(np.mean(np.diff(phase) * cycle)) * rate / (2 * np.pi) / 0.05
 
@@ -293,4 +293,4 @@ def test_interpolation_between_samples() -> None:
 
 def test_phasor_of_a_large_phase() -> None:
     phase = 1e6 + np.linspace(0, 7, 50)
-    np.testing.assert_allclose(phasor(phase), np.exp(1j * phase), atol=1e-5)
+    np.testing.assert_allclose(make_phasor(phase), np.exp(1j * phase), atol=1e-5)

@@ -21,7 +21,7 @@ from PIL import Image
 from cldnn_lab import data, figures, inspect, runs
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
-from cldnn_lab.launch.preflight import checked
+from cldnn_lab.launch.preflight import check_config
 from cldnn_lab.runs.directory import Run, results
 from cldnn_lab.storage import manifest
 from cldnn_lab.train import Unfinished, train
@@ -43,7 +43,7 @@ def trained(composed, tmp_path: Path):
         folder = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         run = Run(folder)
-        train(checked(composed(*overrides), {"model": "small"}), run)
+        train(check_config(composed(*overrides), {"model": "small"}), run)
         return run
 
     return go
@@ -54,7 +54,7 @@ def loaded(composed):
     """The data that a run with these overrides trains on."""
 
     def go(*overrides: str) -> Dataset:
-        config = checked(composed(*overrides))
+        config = check_config(composed(*overrides))
         return data.load(config.data, Path("."), prefers=config.prefers)
 
     return go
@@ -67,7 +67,7 @@ def test_a_run_leaves_everything_that_was_promised(trained) -> None:
         "metrics.json", "history.csv", "accuracy.png", "loss.png", "confusion_matrix.png", "accuracy_by_snr.png",
         "accuracy_by_snr.csv", "model.keras", "model.txt", "environment.json", ".cldnn_lab.json",
     }  # fmt: skip
-    assert set(manifest.names(run.folder)) == left - {".cldnn_lab.json"} <= set(runs.NAMES)
+    assert set(manifest.list_names(run.folder)) == left - {".cldnn_lab.json"} <= set(runs.NAMES)
     metrics = run.metrics
     for name in (
         "test_accuracy", "test_loss", "train_accuracy", "train_loss", "best_epoch", "parameters", "epochs", "steps",
@@ -361,9 +361,9 @@ def test_the_loss_and_the_error_of_a_windowed_run_are_of_the_same_examples(train
 
 def test_a_second_run_in_the_same_directory_leaves_nothing_of_the_first(composed, tmp_path: Path) -> None:
     run = Run(tmp_path)
-    train(checked(composed(*RADIO)), run)
+    train(check_config(composed(*RADIO)), run)
     assert (tmp_path / "accuracy_by_snr.png").is_file()
-    train(checked(composed(*SMALL)), run)
+    train(check_config(composed(*SMALL)), run)
     assert not (tmp_path / "accuracy_by_snr.png").exists()
 
 
@@ -380,7 +380,7 @@ def test_a_run_leaves_the_user_s_files_alone(composed, tmp_path: Path) -> None:
     put(tmp_path, OWN)
     for overrides in (SMALL, (*SMALL, "seed=2"), (*SMALL, "data=fashion_mnist", "data.path=nowhere")):
         with contextlib.suppress(ConfigError):
-            train(checked(composed(*overrides)), Run(tmp_path))
+            train(check_config(composed(*overrides)), Run(tmp_path))
         assert {name: (tmp_path / name).read_text() for name in OWN} == OWN
     # The run that had no data took nothing away either.
     assert Run(tmp_path).metrics["seed"] == 2 and (tmp_path / "model.keras").is_file()
@@ -389,11 +389,11 @@ def test_a_run_leaves_the_user_s_files_alone(composed, tmp_path: Path) -> None:
 def test_a_second_run_takes_away_the_looks_and_event_files_of_the_first(composed, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     put(tmp_path, {".hydra/config.yaml": OmegaConf.to_yaml(composed(*SMALL)), "diagnostics/mine.png": "mine"})
-    train(checked(composed(*SMALL, "logger=tensorboard", "diagnostics=filters")), Run(tmp_path))
+    train(check_config(composed(*SMALL, "logger=tensorboard", "diagnostics=filters")), Run(tmp_path))
     assert inspect.main([str(tmp_path), "diagnostics=predictions"]) == 0
     assert (tmp_path / "filters.png").is_file() and (tmp_path / "diagnostics" / "predictions.csv").is_file()
     assert list((tmp_path / "tensorboard").rglob("events.out.*"))
-    train(checked(composed(*SMALL)), Run(tmp_path))
+    train(check_config(composed(*SMALL)), Run(tmp_path))
     assert not (tmp_path / "tensorboard").exists() and not (tmp_path / "filters.png").exists()
     assert [path.name for path in (tmp_path / "diagnostics").iterdir()] == ["mine.png"]
 
@@ -402,7 +402,7 @@ def test_a_second_run_takes_away_the_looks_and_event_files_of_the_first(composed
 def test_a_file_that_no_run_wrote_is_not_overwritten(composed, tmp_path: Path, name: str) -> None:
     put(tmp_path, {name: "mine"})
     with pytest.raises(ConfigError, match=f"{name} would be overwritten"):
-        train(checked(composed(*SMALL)), Run(tmp_path))
+        train(check_config(composed(*SMALL)), Run(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
 
 
@@ -484,7 +484,7 @@ def test_wherever_the_user_stops_it_a_run_writes_what_is_known(
 ) -> None:
     monkeypatch.setattr(place, name, press(times, getattr(place, name)))
     with pytest.raises(KeyboardInterrupt):
-        train(checked(composed(*SMALL, "epochs=1", "diagnostics=filters")), Run(tmp_path))
+        train(check_config(composed(*SMALL, "epochs=1", "diagnostics=filters")), Run(tmp_path))
     assert not (tmp_path / "filters.png").exists()
     metrics = Run(tmp_path).metrics
     assert metrics["status"] == status and {name for name in known if metrics.get(name) is not None} == known

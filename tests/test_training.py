@@ -12,8 +12,8 @@ import pytest
 
 from cldnn_lab.config.backend import choose_backend, is_recurrent
 from cldnn_lab.config.schema import Settings
-from cldnn_lab.training.fit import Outcome, Plan, in_batches
-from cldnn_lab.training.policy import choose
+from cldnn_lab.training.fit import Outcome, Plan, split_batches
+from cldnn_lab.training.policy import choose_policy
 
 CHECK = """
 import keras, numpy as np
@@ -362,7 +362,7 @@ def test_every_example_is_trained_once_an_epoch_in_an_order_of_seed_and_epoch() 
     first, second = plan.order(0), plan.order(1)
     assert sorted(first) == sorted(second) == list(range(103))
     assert (first == plan.order(0)).all() and (first != second).any()
-    batches = in_batches(first, 10)
+    batches = split_batches(first, 10)
     assert [b.shape for b in batches] == [(10, 10), (1, 3)]
     assert (np.concatenate([b.ravel() for b in batches]) == first).all()
 
@@ -373,7 +373,7 @@ def test_rows_end_where_the_plan_says() -> None:
 
 
 def test_a_batch_larger_than_the_data_is_all_of_it() -> None:
-    assert [b.shape for b in in_batches(np.arange(5, dtype=np.int32), 128)] == [(1, 5)]
+    assert [b.shape for b in split_batches(np.arange(5, dtype=np.int32), 128)] == [(1, 5)]
 
 
 def test_the_policy_reads_the_layers() -> None:
@@ -385,20 +385,20 @@ def test_the_policy_reads_the_layers() -> None:
 
 def test_the_policy_says_what_it_chose_and_every_choice_can_be_made() -> None:
     rnn = {"layers": [{"_target_": "keras.layers.GRU"}]}
-    by_itself = choose(Settings(), "tensorflow", rnn, "CPU, 2 threads")
+    by_itself = choose_policy(Settings(), "tensorflow", rnn, "CPU, 2 threads")
     assert by_itself.xla and by_itself.fast_layers
     for words in ("tensorflow on CPU, 2 threads", "float32", "with XLA", "half a second", "lab's order"):
         assert words in str(by_itself)
     told = Settings(xla=False, fast_layers=False, batches_per_call=3, precision="mixed_bfloat16", data_on_device=False)
-    chosen = str(choose(told, "tensorflow", rnn, "CPU, 2 threads"))
+    chosen = str(choose_policy(told, "tensorflow", rnn, "CPU, 2 threads"))
     for words in ("mixed_bfloat16", "without XLA", "3 batches a compiled call", "as Keras has them", "sent as it is"):
         assert words in chosen
-    assert not choose(Settings(), "jax", rnn, "NVIDIA H100").fast_layers
+    assert not choose_policy(Settings(), "jax", rnn, "NVIDIA H100").fast_layers
 
 
 def test_data_that_does_not_fit_on_the_device_is_sent_in_calls_of_one_size() -> None:
     rnn = {"layers": [{"_target_": "keras.layers.GRU"}]}
-    policy = choose(Settings(), "jax", rnn, "NVIDIA H100", fits=False)
+    policy = choose_policy(Settings(), "jax", rnn, "NVIDIA H100", fits=False)
     assert not policy.data_on_device and policy.batches_per_call
-    assert choose(Settings(data_on_device=True), "jax", rnn, "NVIDIA H100", fits=False).data_on_device
-    assert choose(Settings(batches_per_call=3), "jax", rnn, "NVIDIA H100", fits=False).batches_per_call == 3
+    assert choose_policy(Settings(data_on_device=True), "jax", rnn, "NVIDIA H100", fits=False).data_on_device
+    assert choose_policy(Settings(batches_per_call=3), "jax", rnn, "NVIDIA H100", fits=False).batches_per_call == 3

@@ -15,8 +15,8 @@ from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.schema import Settings
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.launch import backend, device
-from cldnn_lab.launch.preflight import checked
-from cldnn_lab.training.policy import choose, precision
+from cldnn_lab.launch.preflight import check_config
+from cldnn_lab.training.policy import choose_policy, choose_precision
 from cldnn_lab.training.session import prepare
 
 RNN = {"layers": [{"_target_": "keras.layers.GRU"}]}
@@ -72,29 +72,29 @@ def hardware(monkeypatch: pytest.MonkeyPatch):
 )
 def test_a_gpu_has_bfloat16_from_compute_capability_8_on(hardware, name: str, found: Any, has: bool) -> None:
     hardware(name, *found)
-    assert device.bfloat16() is has
+    assert device.has_bfloat16() is has
 
 
 @pytest.mark.parametrize("flags", ["avx512f", "avx512f avx512_bf16", "amx_bf16"])
 def test_a_processor_has_bfloat16_by_its_flags(hardware, monkeypatch: pytest.MonkeyPatch, flags: str) -> None:
     hardware("jax", ("cpu", None))
     monkeypatch.setattr("pathlib.Path.read_text", lambda *_, **__: f"flags : fpu {flags}")
-    assert device.bfloat16() is ("bf16" in flags)
+    assert device.has_bfloat16() is ("bf16" in flags)
 
 
 def test_precision_follows_what_the_hardware_multiplies() -> None:
-    assert precision("mixed_bfloat16", RNN, False) == "mixed_bfloat16"
-    assert precision("auto", RNN, True) == "float32"
-    assert precision("auto", CLDNN, True) == "mixed_bfloat16"
-    assert precision("auto", CLDNN, False) == "float32"
-    assert choose(Settings(precision="auto"), "jax", CLDNN, "Tesla T4", bfloat16=False).precision == "float32"
+    assert choose_precision("mixed_bfloat16", RNN, False) == "mixed_bfloat16"
+    assert choose_precision("auto", RNN, True) == "float32"
+    assert choose_precision("auto", CLDNN, True) == "mixed_bfloat16"
+    assert choose_precision("auto", CLDNN, False) == "float32"
+    assert choose_policy(Settings(precision="auto"), "jax", CLDNN, "Tesla T4", bfloat16=False).precision == "float32"
 
 
 def test_a_tensorflow_gpu_leaves_recurrent_networks_to_cudnn() -> None:
-    assert choose(Settings(), "tensorflow", RNN, "CPU, 2 threads").xla
-    assert not choose(Settings(), "tensorflow", RNN, "GPU:0").xla
-    assert choose(Settings(xla=True), "tensorflow", RNN, "GPU:0").xla
-    assert choose(Settings(), "jax", RNN, "NVIDIA H100").xla
+    assert choose_policy(Settings(), "tensorflow", RNN, "CPU, 2 threads").xla
+    assert not choose_policy(Settings(), "tensorflow", RNN, "GPU:0").xla
+    assert choose_policy(Settings(xla=True), "tensorflow", RNN, "GPU:0").xla
+    assert choose_policy(Settings(), "jax", RNN, "NVIDIA H100").xla
 
 
 @pytest.mark.parametrize("fast", [False, True])
@@ -106,10 +106,10 @@ def test_xla_asked_for_where_keras_calls_cudnn_is_refused(
     if keras.backend.backend() != "tensorflow":
         pytest.skip("TensorFlow's rule")
     monkeypatch.setattr(inner, "cudnn_ok", lambda *_, **__: True)  # as on a GPU, where Keras marks the layer
-    config = checked(composed("model=rnn", "model.cell=LSTM", "data=random", "xla=true"))
+    config = check_config(composed("model=rnn", "model.cell=LSTM", "data=random", "xla=true"))
     split = Split(np.zeros((8, 4, 3), np.float32), np.arange(8, dtype=np.int32) % 2)
     dataset = Dataset("made", "multiclass", split, split, split, ("a", "b"), "made by the test")
-    policy = replace(choose(config.settings, "tensorflow", config.model, "GPU:0"), fast_layers=fast)
+    policy = replace(choose_policy(config.settings, "tensorflow", config.model, "GPU:0"), fast_layers=fast)
     if fast:  # the lab's own order calls no cuDNN
         prepare(config, dataset, policy)
     else:
@@ -128,6 +128,6 @@ def test_all_that_may_lie_on_the_device_is_measured(composed, monkeypatch: pytes
     assert apart.nbytes == 2 * 4 * 5 * 112
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
     monkeypatch.setattr(device, "memory", lambda: 2 * apart.nbytes - 1)
-    config = checked(composed("model=rnn", "data=random"))
+    config = check_config(composed("model=rnn", "data=random"))
     assert backend.start(config, shared.nbytes).data_on_device
     assert not backend.start(config, apart.nbytes).data_on_device

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hydra._internal.utils import get_args_parser
 
 
-def overrides_first(arguments: Sequence[str]) -> list[str]:
+def put_overrides_first(arguments: Sequence[str]) -> list[str]:
     """The same arguments with all flags behind the overrides, each in its own order.
 
     Hydra's parser takes overrides from one place alone: those behind a flag that stands between two of them are an
@@ -29,12 +29,12 @@ def overrides_first(arguments: Sequence[str]) -> list[str]:
             overrides.append(argument)
             continue
         flags.append(argument)
-        if rest and any(_takes(option, argument, rest[0]) for option in options):
+        if rest and any(_takes_value(option, argument, rest[0]) for option in options):
             flags.append(rest.pop(0))
     return [*overrides, *flags]
 
 
-def _takes(option: argparse.Action, flag: str, following: str) -> bool:
+def _takes_value(option: argparse.Action, flag: str, following: str) -> bool:
     """Whether ``flag``, which may be shortened as argparse allows, is ``option`` and ``following`` its value."""
     if not any(name.startswith(flag) for name in option.option_strings):
         return False

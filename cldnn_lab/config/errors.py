@@ -13,7 +13,7 @@ class ConfigError(Exception):
     """
 
 
-def nearest(name: object, options: Iterable[object]) -> str:
+def suggest(name: object, options: Iterable[object]) -> str:
     """The hint that closes a sentence about an unknown name.
 
     >>> nearest("epoch", ["epochs", "seed"])

@@ -16,20 +16,20 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import YAMLError
 
 from cldnn_lab.config import groups
-from cldnn_lab.config.errors import nearest
+from cldnn_lab.config.errors import suggest
 
 _NO_GROUP = "Config group override must be"
 # What Hydra raises as Python's own errors, and says well itself.
 _HYDRAS_OWN = ("Only one of --run", "The --resolve flag", "Invalid plugin", "Unknown plugin class")
 
 
-def is_known(error: Exception) -> bool:
+def is_users_error(error: Exception) -> bool:
     """Whether an error comes from what the user typed or from their files, not from a fault of the program."""
     kinds = (HydraException, OmegaConfBaseException, YAMLError, OSError, UnicodeDecodeError)
     return isinstance(error, kinds) or str(error).startswith((_NO_GROUP, *_HYDRAS_OWN))
 
 
-def sentence(error: BaseException) -> str:
+def explain(error: BaseException) -> str:
     """What went wrong, where, and how to mend it."""
     for cause in _chain(error):
         if isinstance(cause, MissingConfigException):
@@ -69,14 +69,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _missing_config(error: MissingConfigException) -> str:
     group, _, name = str(error.missing_cfg_file or "").partition("/")
-    known = groups.options(group) if group and "/" in name else error.options or groups.options(group)
+    known = groups.list_options(group) if group and "/" in name else error.options or groups.list_options(group)
     if not known:
         return f"{error.missing_cfg_file}: there is no such config file; check --config-name and --config-dir."
     if group == "experiment":  # too many to list
         close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(close)}? " if close else ""
         return f"{group}={name}: there is no such {group}; {hint}--help lists them."
-    return f"{group}={name}: there is no such {group}; {nearest(name, known)}."
+    return f"{group}={name}: there is no such {group}; {suggest(name, known)}."
 
 
 def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
@@ -84,7 +84,7 @@ def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
     known = [str(key) for key in parent] if isinstance(parent, DictConfig) else []
     known = [key for key in known if key != "hydra"]
     where = error.full_key or str(error.key)
-    return f"{where}: unknown key; {nearest(error.key, known)}." if known else f"{where}: unknown key."
+    return f"{where}: unknown key; {suggest(error.key, known)}." if known else f"{where}: unknown key."
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,7 +9,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 CONFIGS = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
 
 
-def options(group: str) -> list[str]:
+def list_options(group: str) -> list[str]:
     """The options of a config group, those of its subfolders as ``folder/option``; parts that only other options
     are made of (their names begin with an underscore) are left out."""
     root = CONFIGS / group

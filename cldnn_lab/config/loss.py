@@ -16,7 +16,7 @@ own yes or no; ``mse`` and ``mae`` are the mean squared and absolute error, for 
 
 Linear outputs are logits to both cross-entropies: of a softmax to the first, of a sigmoid each to the second. Whether
 the outputs are linear, a softmax or something else, the layers of the built network say
-(:func:`cldnn_lab.models.ending.output_activation`); what cannot be read there counts as neither."""
+(:func:`cldnn_lab.models.ending.find_output_activation`); what cannot be read there counts as neither."""
 
 
 def check_loss(loss: str, output_activation: str | None, task: Task | None = None) -> None:

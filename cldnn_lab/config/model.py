@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.names import keras_names
 from cldnn_lab.config.targets import check_targets, walk
 
@@ -53,7 +53,7 @@ def check_model(model: Mapping[str, Any]) -> None:
 def _check_input(model: Mapping[str, Any]) -> None:
     kind = model.get("input", "any")
     if kind not in INPUTS:
-        raise ConfigError(f"model.input={kind!r} is no kind of input; {nearest(kind, INPUTS)}.")
+        raise ConfigError(f"model.input={kind!r} is no kind of input; {suggest(kind, INPUTS)}.")
     for key in ("outputs", "vocabulary"):
         value = model.get(key, _AUTO)
         if value != _AUTO and not _is_count(value):
@@ -97,13 +97,13 @@ def _check_name(model: Mapping[str, Any], place: str, key: str, value: Any, modu
     if not isinstance(value, str) or (known and value not in [*known, *_ALIASES]):
         where = _knob(model, value, key) or place
         raise ConfigError(
-            f"{where}={value!r} is not {noun}; {nearest(value, [name for name in known if name.islower()])}."
+            f"{where}={value!r} is not {noun}; {suggest(value, [name for name in known if name.islower()])}."
         )
 
 
 def _check_cell(value: Any, where: str) -> None:
     if value not in CELLS:
-        raise ConfigError(f"{where}={value!r} is no recurrent cell; {nearest(value, CELLS)}.")
+        raise ConfigError(f"{where}={value!r} is no recurrent cell; {suggest(value, CELLS)}.")
 
 
 def _knob(model: Mapping[str, Any], value: Any, key: str) -> str | None:

@@ -14,15 +14,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from cldnn_lab import diagnostics
 from cldnn_lab.config.backend import BACKENDS, choose_backend
-from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.loss import LOSSES, check_loss
 from cldnn_lab.config.model import check_model
 from cldnn_lab.config.schedule import check_schedule
 from cldnn_lab.config.targets import check_targets
-from cldnn_lab.config.typed import resolved, typed
+from cldnn_lab.config.typed import parse_dataclass, resolve
 from cldnn_lab.data import Prefers
 from cldnn_lab.data.config import SOURCES, DataConfig
-from cldnn_lab.data.files import absolute
+from cldnn_lab.data.files import make_absolute
 from cldnn_lab.diagnostics import Options
 
 PRECISIONS = ("float32", "mixed_bfloat16", "auto")
@@ -125,23 +125,23 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
         if group not in config or (config[group] is None and group != "schedule"):
             raise ConfigError(f"{group}: nothing chosen; choose one with {group}=<name> (--help lists them).")
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key not in groups])
-    settings = typed(Settings, resolved(plain, "config"))
-    looks = diagnostics.choose(settings.diagnostics, settings.threshold)
+    settings = parse_dataclass(Settings, resolve(plain, "config"))
+    looks = diagnostics.choose_diagnostics(settings.diagnostics, settings.threshold)
 
     source = config.data.get("source")
     if source not in SOURCES:
-        raise ConfigError(f"data.source: {source!r} is not a data source; {nearest(source, SOURCES)}.")
-    data = typed(SOURCES[source], resolved(config.data, "data"), "data")
+        raise ConfigError(f"data.source: {source!r} is not a data source; {suggest(source, SOURCES)}.")
+    data = parse_dataclass(SOURCES[source], resolve(config.data, "data"), "data")
     data.check()
     # What is looked for must not depend on the folder in which the config is read again.
-    settings.data_root = absolute(settings.data_root)
+    settings.data_root = make_absolute(settings.data_root)
     if data_path := getattr(data, "path", None):
-        data.path = absolute(data_path)  # type: ignore[attr-defined]
+        data.path = make_absolute(data_path)  # type: ignore[attr-defined]
 
-    model = resolved(config.model, "model")
+    model = resolve(config.model, "model")
     check_model(model)
-    optimizer = resolved(config.optimizer, "optimizer")
-    schedule = resolved(config.schedule, "schedule") if config.schedule else None
+    optimizer = resolve(config.optimizer, "optimizer")
+    schedule = resolve(config.schedule, "schedule") if config.schedule else None
     check_optimizer(optimizer, schedule)
     # What the network really ends in is seen once it is built; the knob, where there is one, tells earlier.
     check_loss(settings.loss, model.get("output_activation"))

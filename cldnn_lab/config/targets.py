@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.names import keras_names, project_names
 
 # What neither runs code that it is given nor reads files. Keras gains new names with every release, so these are the
@@ -87,7 +87,7 @@ def _check_target(target: Any, where: str) -> None:
     if name in allowed:
         return
     if allowed and not exists:
-        raise ConfigError(f"{where}: there is no {target}; {_short(nearest(name, allowed))}.")
+        raise ConfigError(f"{where}: there is no {target}; {_short(suggest(name, allowed))}.")
     raise ConfigError(
         f"{where}: {target!r} is refused: only the building blocks of keras.layers, keras.initializers, "
         "keras.regularizers, keras.constraints, keras.optimizers and this project's own cldnn_lab.models.layers "

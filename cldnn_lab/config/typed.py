@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.errors import ConfigError, suggest
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ _BOUNDS = {
 }
 
 
-def typed(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
+def parse_dataclass(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
     """``values`` as an instance of the dataclass ``cls``.
 
     Args:
@@ -39,7 +39,7 @@ def typed(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
         value = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), dict(values)))
     except (ConfigKeyError, ConfigAttributeError) as error:
         known = [item.name for item in dataclasses.fields(cls)]  # type: ignore[arg-type]
-        raise ConfigError(f"{prefix}{error.key}: unknown key; {nearest(error.key, known)}.") from error
+        raise ConfigError(f"{prefix}{error.key}: unknown key; {suggest(error.key, known)}.") from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"{prefix}{error.full_key}: {first_line(error)}.") from error
     assert isinstance(value, cls)
@@ -50,7 +50,7 @@ def typed(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
     return value
 
 
-def resolved(node: DictConfig, where: str) -> dict[str, Any]:
+def resolve(node: DictConfig, where: str) -> dict[str, Any]:
     """``node`` as a plain dict with its ``${...}`` followed.
 
     Raises:
@@ -74,7 +74,7 @@ def _check(where: str, value: Any, limits: Mapping[str, Any]) -> None:
     if value is None:
         return
     if "choices" in limits and value not in limits["choices"]:
-        raise ConfigError(f"{where}: {value!r} is not a choice; {nearest(value, limits['choices'])}.")
+        raise ConfigError(f"{where}: {value!r} is not a choice; {suggest(value, limits['choices'])}.")
     for name, (holds, words) in _BOUNDS.items():
         if name in limits and isinstance(value, (int, float)) and not holds(value, limits[name]):
             unit = f" {limits['unit']}" if "unit" in limits else ""

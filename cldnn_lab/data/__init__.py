@@ -38,18 +38,18 @@ def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any") -> Da
     Raises:
         ConfigError: for missing, truncated, corrupt or unfit files and empty selections.
     """
-    from cldnn_lab.data.checks import checked
-    from cldnn_lab.data.layout import arranged
-    from cldnn_lab.data.splits import held_out, limited
+    from cldnn_lab.data.checks import check_dataset
+    from cldnn_lab.data.layout import arrange
+    from cldnn_lab.data.splits import hold_out, limit
 
     source = importlib.import_module(f"cldnn_lab.data.{config.source}")
-    dataset = checked(source.load(config, Path(data_root).absolute()))
-    train = limited(dataset.train, config.train_limit, config.split_seed)
-    test = limited(dataset.test, config.test_limit, config.split_seed)
+    dataset = check_dataset(source.load(config, Path(data_root).absolute()))
+    train = limit(dataset.train, config.train_limit, config.split_seed)
+    test = limit(dataset.test, config.test_limit, config.split_seed)
     validation = test
     if not isinstance(config.validation, str):
         try:
-            train, validation = held_out(train, config.validation, config.split_seed)
+            train, validation = hold_out(train, config.validation, config.split_seed)
         except ValueError as error:
             raise ConfigError(
                 f"data.validation: {config.validation:g} of {len(train)} training examples is too little to "
@@ -58,7 +58,7 @@ def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any") -> Da
     dataset = replace(dataset, train=train, validation=validation, test=test)
     if hasattr(source, "fitted"):
         dataset = source.fitted(config, dataset)
-    return arranged(dataset, config.layout, prefers)
+    return arrange(dataset, config.layout, prefers)
 
 
 def fingerprint(dataset: Dataset) -> str:

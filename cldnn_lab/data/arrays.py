@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data.classes import chosen_classes, keep_classes
+from cldnn_lab.data.classes import choose_classes, keep_classes
 from cldnn_lab.data.config import ArraysConfig
 from cldnn_lab.data.dataset import Dataset, Split, Task
-from cldnn_lab.data.files import given
-from cldnn_lab.data.labels import class_indices
+from cldnn_lab.data.files import check_given
+from cldnn_lab.data.labels import number_classes
 from cldnn_lab.data.safe_pickle import load_archive, load_array
-from cldnn_lab.data.splits import share
+from cldnn_lab.data.splits import split_share
 
 WHOLE = ("x", "y")
 SPLIT = ("x_train", "y_train", "x_test", "y_test")
@@ -27,27 +27,27 @@ def load(config: ArraysConfig, data_root: Path) -> Dataset:
     Raises:
         ConfigError: for missing, truncated, corrupt or unfit files, and for x and y that do not go together.
     """
-    path = given(config.path)
+    path = check_given(config.path)
     assert path is not None, "the config was checked"
-    arrays = _arrays(path)
+    arrays = _read_arrays(path)
     names = SPLIT if all(name in arrays for name in SPLIT) else WHOLE
     if not all(name in arrays for name in names):
         has = ", ".join(sorted(arrays)) or "nothing"
         raise ConfigError(f"data.path: {path} holds {has}, neither {', '.join(SPLIT)} nor x and y.")
     # Views: nothing is copied before it is divided.
     pairs = [
-        (_examples(arrays[x], x, path), _numbers(arrays[y], y, path))
+        (_shape_examples(arrays[x], x, path), _check_numeric(arrays[y], y, path))
         for x, y in zip(names[::2], names[1::2], strict=True)
     ]
     for x, y in pairs:
         if len(x) != len(y):
             raise ConfigError(f"{path}: x holds {len(x)} examples but y {len(y)} targets; they must agree.")
-    task = _task(config.task, [y for _, y in pairs])
-    splits = [Split(x, _targets(y, task, path)) for x, y in pairs]
+    task = _decide_task(config.task, [y for _, y in pairs])
+    splits = [Split(x, _shape_targets(y, task, path)) for x, y in pairs]
     if task == "multiclass":
         _check_numbers(splits, path)
     if len(splits) == 1:
-        splits = _divided(config, splits[0], task, path)
+        splits = _divide(config, splits[0], task, path)
 
     classes: tuple[str, ...] = ()
     if task != "regression":
@@ -55,12 +55,12 @@ def load(config: ArraysConfig, data_root: Path) -> Dataset:
         if task == "binary" and count > 2:
             raise ConfigError(f"data.task: {path} has classes up to {count - 1}: a binary task has 0 and 1 only.")
         classes = tuple(map(str, range(max(count, 2))))
-        chosen = chosen_classes(config.classes, classes, str(path))
+        chosen = choose_classes(config.classes, classes, str(path))
         splits = [keep_classes(split, chosen, len(classes)) for split in splits]
         classes = tuple(classes[index] for index in chosen)
     elif config.classes is not None:
         raise ConfigError(f"data.classes: the targets in {path} are numbers, so classes must stay null.")
-    train, test = (Split(_scaled(split.x, config.divide_by), split.y) for split in splits)
+    train, test = (Split(_scale(split.x, config.divide_by), split.y) for split in splits)
     if config.time_axis >= max(train.x.ndim - 1, 1):
         raise ConfigError(
             f"data.time_axis: {config.time_axis} is not an axis of examples of shape {train.x.shape[1:]}."
@@ -70,7 +70,7 @@ def load(config: ArraysConfig, data_root: Path) -> Dataset:
     )
 
 
-def _arrays(path: Path) -> Mapping[str, Any]:
+def _read_arrays(path: Path) -> Mapping[str, Any]:
     if path.is_dir():
         return {name: load_array(path / f"{name}.npy") for name in (*SPLIT, *WHOLE) if (path / f"{name}.npy").is_file()}
     if path.suffix == ".npz":
@@ -78,7 +78,7 @@ def _arrays(path: Path) -> Mapping[str, Any]:
     array = load_array(path)
     if array.dtype != object:
         if path.stem in (*SPLIT, *WHOLE):
-            return _arrays(path.parent)
+            return _read_arrays(path.parent)
         raise ConfigError(
             f"data.path: {path} is one array; put y beside it, both in an .npz file with the names x and y."
         )
@@ -90,33 +90,33 @@ def _arrays(path: Path) -> Mapping[str, Any]:
     raise ConfigError(f"data.path: {path} holds neither a pair of x and y nor a dict of them.")
 
 
-def _numbers(array: Any, name: str, path: Path) -> np.ndarray:
+def _check_numeric(array: Any, name: str, path: Path) -> np.ndarray:
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub" or array.ndim == 0:
         raise ConfigError(f"{path}: {name} is not an array of numbers.")
     return array
 
 
-def _examples(array: Any, name: str, path: Path) -> np.ndarray:
-    x = _numbers(array, name, path)
+def _shape_examples(array: Any, name: str, path: Path) -> np.ndarray:
+    x = _check_numeric(array, name, path)
     if not 2 <= x.ndim <= 4:
         raise ConfigError(f"{path}: {name} has shape {x.shape}; examples must be vectors, sequences or images.")
     return x
 
 
-def _task(wanted: str, targets: list[np.ndarray]) -> Task:
+def _decide_task(wanted: str, targets: list[np.ndarray]) -> Task:
     if wanted != "auto":
         return wanted  # type: ignore[return-value]
     try:
         for y in targets:
-            class_indices(y, "y")
+            number_classes(y, "y")
     except ConfigError:
         return "regression"
     return "multiclass"
 
 
-def _targets(y: np.ndarray, task: Task, path: Path) -> np.ndarray:
+def _shape_targets(y: np.ndarray, task: Task, path: Path) -> np.ndarray:
     if task != "regression":
-        return class_indices(y, f"{path}: y")
+        return number_classes(y, f"{path}: y")
     return y[:, None] if y.ndim == 1 else y
 
 
@@ -130,16 +130,16 @@ def _check_numbers(splits: list[Split], path: Path) -> None:
         )
 
 
-def _divided(config: ArraysConfig, split: Split, task: Task, path: Path) -> list[Split]:
+def _divide(config: ArraysConfig, split: Split, task: Task, path: Path) -> list[Split]:
     try:
         strata = None if task == "regression" else split.y
-        stay, out = share(strata, len(split), config.test_fraction, config.split_seed)
+        stay, out = split_share(strata, len(split), config.test_fraction, config.split_seed)
     except ValueError as error:
         raise ConfigError(f"{path}: a class has one example: too few to train on and to test.") from error
     return [split.take(stay), split.take(out)]
 
 
-def _scaled(x: np.ndarray, divisor: float) -> np.ndarray:
+def _scale(x: np.ndarray, divisor: float) -> np.ndarray:
     if divisor == 1:
         return x.astype(np.float32)
     return np.divide(x, np.float32(divisor), dtype=np.float32, casting="same_kind")

@@ -12,15 +12,15 @@ from cldnn_lab.data.dataset import Dataset, Split
 _CHUNK = 1 << 22
 
 
-def checked(dataset: Dataset) -> Dataset:
+def check_dataset(dataset: Dataset) -> Dataset:
     """The same data set in C order and its final types.
 
     Raises:
         ConfigError: if a set is empty, x and y differ in length, a number is NaN or infinite, or a label has no
             class.
     """
-    train = _checked(dataset, dataset.train, "training set")
-    test = _checked(dataset, dataset.test, "test set")
+    train = _check_split(dataset, dataset.train, "training set")
+    test = _check_split(dataset, dataset.test, "test set")
     if train.x.shape[1:] != test.x.shape[1:]:
         raise ConfigError(
             f"data: {dataset.provenance}: training examples have shape {train.x.shape[1:]} and test examples "
@@ -29,7 +29,7 @@ def checked(dataset: Dataset) -> Dataset:
     return replace(dataset, train=train, validation=test, test=test)
 
 
-def _checked(dataset: Dataset, split: Split, which: str) -> Split:
+def _check_split(dataset: Dataset, split: Split, which: str) -> Split:
     where = f"data: {dataset.provenance}: the {which}"
     if len(split.x) == 0:
         raise ConfigError(f"{where} is empty: nothing is left of it by what was selected.")
@@ -38,7 +38,7 @@ def _checked(dataset: Dataset, split: Split, which: str) -> Split:
     x = np.ascontiguousarray(split.x, np.int32 if split.x.dtype.kind in "iu" else np.float32)
     y = np.ascontiguousarray(split.y, np.float32 if dataset.task == "regression" else np.int32)
     for name, array in (("x", x), ("y", y)):
-        bad = _first_not_finite(array)
+        bad = _find_not_finite(array)
         if bad is not None:
             raise ConfigError(f"{where} holds NaN or infinity in {name}, first in example {bad}: mend the file.")
     if dataset.task != "regression":
@@ -50,7 +50,7 @@ def _checked(dataset: Dataset, split: Split, which: str) -> Split:
     return Split(x, y, {name: np.ascontiguousarray(tag) for name, tag in split.tags.items()})
 
 
-def _first_not_finite(array: np.ndarray) -> int | None:
+def _find_not_finite(array: np.ndarray) -> int | None:
     """The first example with a NaN or an infinity, looked for a piece at a time to spare memory."""
     if array.dtype.kind != "f":
         return None

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data.classes import chosen_classes, keep_classes
+from cldnn_lab.data.classes import choose_classes, keep_classes
 from cldnn_lab.data.config import Cifar10Config
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.download import download
-from cldnn_lab.data.files import folders, given
-from cldnn_lab.data.labels import class_indices
+from cldnn_lab.data.files import check_given, list_folders
+from cldnn_lab.data.labels import number_classes
 from cldnn_lab.data.safe_pickle import load_pickle
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -33,13 +33,13 @@ def load(config: Cifar10Config, data_root: Path) -> Dataset:
         ConfigError: for missing, truncated, corrupt or unfit files, naming the file.
     """
     train, test, files, folder = read(config.path, data_root, config.batches, config.test_file)
-    chosen = chosen_classes(config.classes, CLASSES, "CIFAR-10")
-    train, test = (_as_images(keep_classes(split, chosen, len(CLASSES))) for split in (train, test))
+    chosen = choose_classes(config.classes, CLASSES, "CIFAR-10")
+    train, test = (_make_images(keep_classes(split, chosen, len(CLASSES))) for split in (train, test))
     kept = tuple(CLASSES[c] for c in chosen)
     return Dataset(config.name, "multiclass", train, test, test, kept, f"CIFAR-10, {files}", folder=folder)
 
 
-def _as_images(split: Split) -> Split:
+def _make_images(split: Split) -> Split:
     """Bytes as float32 in [0, 1]."""
     return Split(np.divide(split.x, np.float32(255), dtype=np.float32), split.y)
 
@@ -57,13 +57,13 @@ def read(
     Raises:
         ConfigError: if there are none, naming the files and where to put them, or if one is broken.
     """
-    place = given(path)
-    places = [place, place / "cifar-10-batches-py"] if place else folders(data_root, FOLDERS)
+    place = check_given(path)
+    places = [place, place / "cifar-10-batches-py"] if place else list_folders(data_root, FOLDERS)
     folder = next((place for place in places if (place / BATCHES[0]).is_file()), None)
     if folder is None:
         if place:
             raise ConfigError(f"data.path: {place} has no {BATCHES[0]}.")
-        return _downloaded(data_root, batches, test_file)
+        return _download(data_root, batches, test_file)
     train_files = [folder / name for name in BATCHES[:batches] if (folder / name).is_file()]
     if batches is not None and len(train_files) < batches:
         raise ConfigError(
@@ -73,13 +73,13 @@ def read(
     test = next((folder / name for name in names if (folder / name).is_file()), None)
     if test is None:
         raise ConfigError(f"{folder} has no {' or '.join(names)}: put it there, or correct data.test_file.")
-    parts = [_batch(file) for file in train_files]
+    parts = [_read_batch(file) for file in train_files]
     x, y = np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts])
     used = ", ".join(file.name for file in (*train_files, test))
-    return Split(x, y), _batch(test), used, folder
+    return Split(x, y), _read_batch(test), used, folder
 
 
-def _batch(path: Path) -> Split:
+def _read_batch(path: Path) -> Split:
     content = load_pickle(path)
     if isinstance(content, dict):
         content = {key.decode("latin1") if isinstance(key, bytes) else key: value for key, value in content.items()}
@@ -89,7 +89,7 @@ def _batch(path: Path) -> Split:
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
         raise ConfigError(f"{path} is not a batch of CIFAR-10: its data must be bytes of shape (N, 3072).")
     try:
-        y = class_indices(np.asarray(content["labels"]), str(path))
+        y = number_classes(np.asarray(content["labels"]), str(path))
     except ValueError as error:
         raise ConfigError(f"{path}: its labels are not a list of numbers.") from error
     if len(y) != len(data):
@@ -99,13 +99,13 @@ def _batch(path: Path) -> Split:
     return Split(np.moveaxis(data.reshape(-1, 3, 32, 32), 1, 3), y)
 
 
-def _downloaded(data_root: Path, batches: int | None, test_file: str | None) -> tuple[Split, Split, str, None]:
+def _download(data_root: Path, batches: int | None, test_file: str | None) -> tuple[Split, Split, str, None]:
     wanted = f"put {BATCHES[0]} to {BATCHES[-1]} and {TESTS[0]} in {(data_root / FOLDERS[1]).resolve()}"
     if test_file not in (None, TESTS[0]):
         raise ConfigError(f"data.test_file: {test_file} is not among what Keras downloads: {wanted}, and it too.")
     (x, y), (x_test, y_test) = download("cifar10", wanted)
     # Keras strings the batches together in order.
     count = None if batches is None else batches * _PER_BATCH
-    train = Split(x[:count], class_indices(y[:count], "Keras's download"))
-    test = Split(x_test, class_indices(y_test, "Keras's download"))
+    train = Split(x[:count], number_classes(y[:count], "Keras's download"))
+    test = Split(x_test, number_classes(y_test, "Keras's download"))
     return train, test, "Keras's download", None

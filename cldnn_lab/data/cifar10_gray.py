@@ -8,10 +8,10 @@ import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data import cifar10
-from cldnn_lab.data.classes import chosen_classes, keep_classes
+from cldnn_lab.data.classes import choose_classes, keep_classes
 from cldnn_lab.data.config import Cifar10GrayConfig
 from cldnn_lab.data.dataset import Dataset, Split
-from cldnn_lab.data.files import find, folders, given
+from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.pictures import read_pictures
 
 FOLDERS = ("cifar10_gray28", "cifar10_gray", "CIFAR10")
@@ -26,25 +26,27 @@ def load(config: Cifar10GrayConfig, data_root: Path) -> Dataset:
     Raises:
         ConfigError: for missing, truncated, corrupt or unfit files, naming the file, or too few of a class.
     """
-    place = given(config.path)
-    chosen = chosen_classes(config.classes, cifar10.CLASSES, "CIFAR-10")
+    place = check_given(config.path)
+    chosen = choose_classes(config.classes, cifar10.CLASSES, "CIFAR-10")
     kept = tuple(cifar10.CLASSES[index] for index in chosen)
-    found = find([place] if place else folders(data_root, FOLDERS), ["Train", "Test"])
+    found = find([place] if place else list_folders(data_root, FOLDERS), ["Train", "Test"])
     limits = ((config.per_class, "per_class"), (config.test_per_class, "test_per_class"))
     if found:
-        train, test = (_tree(folder, chosen, limit, key) for folder, (limit, key) in zip(found, limits, strict=True))
+        train, test = (
+            _read_tree(folder, chosen, limit, key) for folder, (limit, key) in zip(found, limits, strict=True)
+        )
         origin = "CIFAR-10 in grey, 28x28, pictures in Train and Test"
         return Dataset(config.name, "multiclass", train, test, test, kept, origin, folder=found[0].parent)
     *in_colour, files, folder = cifar10.read(config.path, data_root, None, None)
     train, test = (
-        _in_grey(keep_classes(_first(split, limit, key), chosen, len(cifar10.CLASSES)))
+        _convert_to_grey(keep_classes(_keep_first(split, limit, key), chosen, len(cifar10.CLASSES)))
         for split, (limit, key) in zip(in_colour, limits, strict=True)
     )
     origin = f"CIFAR-10 in grey, cropped to 28x28, from {files}"
     return Dataset(config.name, "multiclass", train, test, test, kept, origin, folder=folder)
 
 
-def _tree(folder: Path, chosen: list[int], limit: int | None, key: str) -> Split:
+def _read_tree(folder: Path, chosen: list[int], limit: int | None, key: str) -> Split:
     files: list[Path] = []
     y: list[int] = []
     for label, index in enumerate(chosen):
@@ -58,7 +60,7 @@ def _tree(folder: Path, chosen: list[int], limit: int | None, key: str) -> Split
     return Split(read_pictures(files, gray=True), np.array(y, np.int32))
 
 
-def _first(split: Split, limit: int | None, key: str) -> Split:
+def _keep_first(split: Split, limit: int | None, key: str) -> Split:
     """The first ``limit`` examples of each class, in the order of the file."""
     if limit is None:
         return split
@@ -69,7 +71,7 @@ def _first(split: Split, limit: int | None, key: str) -> Split:
     return split.take(np.sort(np.concatenate(rows)))
 
 
-def _in_grey(split: Split) -> Split:
+def _convert_to_grey(split: Split) -> Split:
     middle = slice(_BORDER, -_BORDER)
     x = split.x[:, middle, middle].astype(np.float32) @ (_LUMA / np.float32(255))
     return Split(x[..., None], split.y)

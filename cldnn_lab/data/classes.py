@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.data.dataset import Split
 
 
-def chosen_classes(wanted: Sequence[str | int] | None, names: Sequence[str], where: str) -> list[int]:
+def choose_classes(wanted: Sequence[str | int] | None, names: Sequence[str], where: str) -> list[int]:
     """Indices into ``names`` of the wanted classes, in the order wanted; all where none are named.
 
     A word is a name; a number is an index, unless a class is called that.
@@ -27,7 +27,7 @@ def chosen_classes(wanted: Sequence[str | int] | None, names: Sequence[str], whe
         elif isinstance(item, int) and 0 <= item < len(names):
             chosen.append(item)
         else:
-            raise ConfigError(f"data.classes: {where} has no class {item!r}: {nearest(item, names)}.")
+            raise ConfigError(f"data.classes: {where} has no class {item!r}: {suggest(item, names)}.")
     if len(set(chosen)) < len(chosen):
         raise ConfigError("data.classes: a class is named twice, once by name and once by number.")
     if len(chosen) < 2:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.data.rml2016.recipe import RECIPES, choose_recipe
 
 # The classes of RML2016.10b, and the eleventh of RML2016.10a.
@@ -126,7 +126,7 @@ class RadioMLConfig(DataConfig):
         for name in self.classes or ():
             # A file of the user's own may number its classes, so figures are checked against the file.
             if isinstance(name, str) and not name.isdigit() and name not in known:
-                raise ConfigError(f"data.classes: there is no modulation {name!r}: {nearest(name, known)}.")
+                raise ConfigError(f"data.classes: there is no modulation {name!r}: {suggest(name, known)}.")
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.models.quiet import quiet
+from cldnn_lab.models.quiet import silence_backends
 
 
 def download(collection: str, instead: str) -> Any:
@@ -22,7 +22,7 @@ def download(collection: str, instead: str) -> Any:
         ConfigError: saying what hindered it.
     """
     try:
-        with quiet(), contextlib.redirect_stdout(_OnceThereIsMore(sys.stdout)):
+        with silence_backends(), contextlib.redirect_stdout(_OnceThereIsMore(sys.stdout)):
             import keras
 
             return getattr(keras.datasets, collection).load_data()

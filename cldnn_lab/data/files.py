@@ -12,12 +12,12 @@ from cldnn_lab.config.errors import ConfigError
 _SYSTEM = Path("/usr/share")
 
 
-def absolute(path: str) -> str:
+def make_absolute(path: str) -> str:
     """The path from the root of the file system, ``~`` and ``..`` followed."""
     return os.path.abspath(os.path.expanduser(path))
 
 
-def given(path: str | None) -> Path | None:
+def check_given(path: str | None) -> Path | None:
     """The file or folder the user named in ``data.path``, as an absolute path; None if they named none.
 
     Raises:
@@ -25,13 +25,13 @@ def given(path: str | None) -> Path | None:
     """
     if path is None:
         return None
-    place = Path(absolute(path))
+    place = Path(make_absolute(path))
     if not place.exists():
         raise ConfigError(f"data.path: there is no {place}: correct it or set it null.")
     return place
 
 
-def folders(data_root: Path, names: Iterable[str], packages: Sequence[str] = ()) -> list[Path]:
+def list_folders(data_root: Path, names: Iterable[str], packages: Sequence[str] = ()) -> list[Path]:
     """Where a data set may lie: ``data_root`` itself, its folders of these names, and system packages."""
     places = [data_root, *(data_root / name for name in names), *(_SYSTEM / package for package in packages)]
     return [place for place in places if place.is_dir()]

@@ -34,11 +34,11 @@ _COMMON, _PLACES, _SYLLABLES = (
 )
 
 
-def entries(per_subject: int, seed: int) -> list[tuple[int, str, str]]:
+def generate_entries(per_subject: int, seed: int) -> list[tuple[int, str, str]]:
     """Entries (class from 1, title, paragraph), as many of each subject, in random order."""
     rng = Random(seed)
     made = [
-        (number, *_entry(rng, kind, words.split()))
+        (number, *_generate_entry(rng, kind, words.split()))
         for number, (kind, words) in enumerate(_SUBJECTS, start=1)
         for _ in range(per_subject)
     ]
@@ -46,7 +46,7 @@ def entries(per_subject: int, seed: int) -> list[tuple[int, str, str]]:
     return made
 
 
-def _entry(rng: Random, kind: str, words: list[str]) -> tuple[str, str]:
+def _generate_entry(rng: Random, kind: str, words: list[str]) -> tuple[str, str]:
     name = "".join(rng.choices(_SYLLABLES, k=rng.randint(2, 4))).capitalize()
     place = rng.choice(_PLACES)
     # Half the titles say what they are about, as in the encyclopedia.

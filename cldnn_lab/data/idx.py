@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data.classes import chosen_classes, keep_classes
+from cldnn_lab.data.classes import choose_classes, keep_classes
 from cldnn_lab.data.config import IdxConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.download import download
-from cldnn_lab.data.files import find, folders, given
-from cldnn_lab.data.splits import published_share
+from cldnn_lab.data.files import check_given, find, list_folders
+from cldnn_lab.data.splits import split_as_sklearn
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -47,19 +47,19 @@ def load(config: IdxConfig, data_root: Path) -> Dataset:
     (x_train, y_train), (x_test, y_test), files, folder = read(config.collection, config.path, data_root)
     origin = f"{TITLES[config.collection]}, {files}"
     names = CLASSES[config.collection]
-    chosen = chosen_classes(config.classes, names, config.collection)
+    chosen = choose_classes(config.classes, names, config.collection)
     train = keep_classes(Split(x_train, y_train), chosen, len(names))
     test = keep_classes(Split(x_test, y_test), chosen, len(names))
     if config.test_fraction is not None:
-        stay, out = published_share(len(train), config.test_fraction, config.split_seed)
+        stay, out = split_as_sklearn(len(train), config.test_fraction, config.split_seed)
         train, test = train.take(stay), train.take(out)
         origin += f", {100 * config.test_fraction:g}% of the training files as test set instead of t10k-*"
-    train, test = as_images(train), as_images(test)
+    train, test = make_images(train), make_images(test)
     kept = tuple(names[c] for c in chosen)
     return Dataset(config.name, "multiclass", train, test, test, kept, origin, folder=folder)
 
 
-def as_images(split: Split) -> Split:
+def make_images(split: Split) -> Split:
     """Bytes of shape (N, H, W) as float32 of shape (N, H, W, 1) in [0, 1]."""
     return Split(np.divide(split.x[..., None], np.float32(255), dtype=np.float32), split.y)
 
@@ -70,16 +70,16 @@ def read(collection: str, path: str | None, data_root: Path) -> tuple[*Bytes, st
     Raises:
         ConfigError: if there are none, naming the files and where to put them, or if one is broken.
     """
-    place = given(path)
+    place = check_given(path)
     package = f"dataset-{collection.replace('_', '-')}"
-    places = [place] if place else folders(data_root, [collection], [package])
+    places = [place] if place else list_folders(data_root, [collection], [package])
     packed = [f"{name}.gz" for name in FILES]
     # Some copies of MNIST write a dot for the second dash.
     dotted = [name.replace("-idx", ".idx") for name in FILES]
     found = find(places, FILES, packed, dotted, [f"{name}.gz" for name in dotted])
     if found:
         named = "idx files train-* and t10k-*"
-        return _pair(found[0], found[1]), _pair(found[2], found[3]), named, found[0].parent
+        return _check_pair(found[0], found[1]), _check_pair(found[2], found[3]), named, found[0].parent
     wanted = ", ".join(FILES)
     if place:
         raise ConfigError(f"data.path: {place} lacks one of {wanted} (or the same with .gz).")
@@ -87,7 +87,7 @@ def read(collection: str, path: str | None, data_root: Path) -> tuple[*Bytes, st
     return train, test, "Keras's download", None
 
 
-def _pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
+def _check_pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
     x, y = read_idx(images), read_idx(labels)
     if x.ndim != 3:
         raise ConfigError(f"{images} holds {x.ndim} dimensions, not images: is it a file of labels?")

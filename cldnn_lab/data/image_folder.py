@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data.classes import chosen_classes
+from cldnn_lab.data.classes import choose_classes
 from cldnn_lab.data.config import ImageFolderConfig
 from cldnn_lab.data.dataset import Dataset, Split
-from cldnn_lab.data.files import given
+from cldnn_lab.data.files import check_given
 from cldnn_lab.data.pictures import read_pictures
-from cldnn_lab.data.splits import share
+from cldnn_lab.data.splits import split_share
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 TRAIN, TESTS = "train", ("test", "val", "validation")
@@ -24,31 +24,31 @@ def load(config: ImageFolderConfig, data_root: Path) -> Dataset:
     Raises:
         ConfigError: for missing or corrupt pictures, pictures of several sizes, or classes too small to split.
     """
-    folder = given(config.path)
+    folder = check_given(config.path)
     assert folder is not None, "the config was checked"
-    inside = _folders(folder)
+    inside = _list_folders(folder)
     parts = {part.name.lower(): part for part in inside}
     test_part = next((parts[name] for name in TESTS if name in parts), None)
     split = TRAIN in parts and test_part is not None
     at = [parts[TRAIN], test_part] if split and test_part else [folder]
-    names = tuple(sorted({place.name for part in at for place in _folders(part)}))
+    names = tuple(sorted({place.name for part in at for place in _list_folders(part)}))
     if len(names) < 2:
         raise ConfigError(
             f"data.path: {folder} has {len(names)} folders of pictures: it must have one for each class (two or more), "
             f"or {TRAIN}/ and {TESTS[0]}/ that have them."
         )
-    chosen = chosen_classes(config.classes, names, str(folder))
+    chosen = choose_classes(config.classes, names, str(folder))
     size = None if config.size is None else (config.size[0], config.size[1])
 
     splits = []
     for part in at:
-        files, y = _listed(part, [names[index] for index in chosen])
+        files, y = _list_pictures(part, [names[index] for index in chosen])
         splits.append(Split(read_pictures(files, gray=config.gray, size=size), y))
     if split:
         train, test = splits
     else:
         try:
-            stay, out = share(splits[0].y, len(splits[0]), config.test_fraction, config.split_seed)
+            stay, out = split_share(splits[0].y, len(splits[0]), config.test_fraction, config.split_seed)
         except ValueError as error:
             raise ConfigError(
                 f"data.path: a class in {folder} has one picture: too few to train on and to test."
@@ -59,13 +59,13 @@ def load(config: ImageFolderConfig, data_root: Path) -> Dataset:
     return Dataset(config.name, "multiclass", train, test, test, kept, origin, folder=folder.parent)
 
 
-def _folders(folder: Path) -> list[Path]:
+def _list_folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise ConfigError(f"data.path: {folder} is not a folder.")
     return sorted(place for place in folder.iterdir() if place.is_dir() and not place.name.startswith("."))
 
 
-def _listed(part: Path, names: list[str]) -> tuple[list[Path], np.ndarray]:
+def _list_pictures(part: Path, names: list[str]) -> tuple[list[Path], np.ndarray]:
     files: list[Path] = []
     y: list[int] = []
     for label, name in enumerate(names):

@@ -7,7 +7,7 @@ import numpy as np
 from cldnn_lab.config.errors import ConfigError
 
 
-def class_indices(labels: np.ndarray, where: str) -> np.ndarray:
+def number_classes(labels: np.ndarray, where: str) -> np.ndarray:
     """int32 class indices (N,) from indices (N,) or (N, 1), or from one-hot rows (N, classes).
 
     Raises:

@@ -10,7 +10,7 @@ from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
 
 
-def arranged(dataset: Dataset, layout: str, prefers: str) -> Dataset:
+def arrange(dataset: Dataset, layout: str, prefers: str) -> Dataset:
     """The data set with its examples as ``layout`` says, or, where that is ``auto``, as the model prefers.
 
     An image is (height, width, channels), a sequence (time, features). An image of one channel reads as a
@@ -26,13 +26,13 @@ def arranged(dataset: Dataset, layout: str, prefers: str) -> Dataset:
     if wanted == "sequence" and len(shape) == 3:
         if shape[-1] != 1:
             raise ConfigError(
-                f"{said}, but {dataset.name} has images of {shape[-1]} channels, {_by(shape)}: only "
+                f"{said}, but {dataset.name} has images of {shape[-1]} channels, {_format_shape(shape)}: only "
                 "an image of one channel reads as a sequence; choose a convolutional model or grey images."
             )
         axis = dataset.time_axis
         return replace(dataset.with_examples(lambda x: np.moveaxis(x[..., 0], axis + 1, 1)), time_axis=0)
     if wanted == "sequence" and len(shape) > 3:
-        raise ConfigError(f"{said}, but examples of {dataset.name} are {_by(shape)}, not (time, features).")
+        raise ConfigError(f"{said}, but examples of {dataset.name} are {_format_shape(shape)}, not (time, features).")
     if wanted == "image" and len(shape) == 2:
         return dataset.with_examples(lambda x: x[..., None])
     if len(shape) == 1 and layout != "auto" and dataset.vocabulary is None:
@@ -42,5 +42,5 @@ def arranged(dataset: Dataset, layout: str, prefers: str) -> Dataset:
     return dataset
 
 
-def _by(shape: tuple[int, ...]) -> str:
+def _format_shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))

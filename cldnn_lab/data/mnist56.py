@@ -9,8 +9,8 @@ import numpy as np
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.config import Mnist56Config
 from cldnn_lab.data.dataset import Dataset, Split
-from cldnn_lab.data.files import find, folders, given
-from cldnn_lab.data.idx import as_images, read
+from cldnn_lab.data.files import check_given, find, list_folders
+from cldnn_lab.data.idx import make_images, read
 from cldnn_lab.data.safe_pickle import load_array
 
 TRAINING = 2000  # the first so many fives and sixes of the training set; of the test set, all
@@ -22,27 +22,27 @@ def load(config: Mnist56Config, data_root: Path) -> Dataset:
     Raises:
         ConfigError: for missing, truncated, corrupt or unfit files, naming the file.
     """
-    place = given(config.path)
-    places = folders(data_root, ["mnist56", "mnist"]) if place is None else [place] if place.is_dir() else []
+    place = check_given(config.path)
+    places = list_folders(data_root, ["mnist56", "mnist"]) if place is None else [place] if place.is_dir() else []
     found = find(places, ["mnist56.npy"])
     folder: Path | None
     file = found[0] if found else place if place and place.is_file() else None
     if file:
-        train, test = _document_file(file)
+        train, test = _read_document_file(file)
         origin, folder = f"fives and sixes of MNIST, {file.name}", file.parent
     else:
         (x, y), (x_test, y_test), files, folder = read("mnist", config.path, data_root)
-        train, test = _fives_and_sixes(x, y, TRAINING), _fives_and_sixes(x_test, y_test, None)
+        train, test = _keep_fives_and_sixes(x, y, TRAINING), _keep_fives_and_sixes(x_test, y_test, None)
         origin = f"fives and sixes of MNIST, {files}"
     return Dataset(config.name, "binary", train, test, test, ("5", "6"), origin, folder=folder)
 
 
-def _fives_and_sixes(x: np.ndarray, y: np.ndarray, count: int | None) -> Split:
+def _keep_fives_and_sixes(x: np.ndarray, y: np.ndarray, count: int | None) -> Split:
     chosen = np.flatnonzero((y == 5) | (y == 6))[:count]
-    return as_images(Split(x[chosen], (y[chosen] == 6).astype(np.int32)))
+    return make_images(Split(x[chosen], (y[chosen] == 6).astype(np.int32)))
 
 
-def _document_file(path: Path) -> tuple[Split, Split]:
+def _read_document_file(path: Path) -> tuple[Split, Split]:
     """The report's own ``mnist56.npy``: an object array of x_train, d_train, x_val, d_val."""
     parts = load_array(path)
     if parts.shape != (4,) or not all(isinstance(part, np.ndarray) for part in parts):

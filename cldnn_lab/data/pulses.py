@@ -23,7 +23,7 @@ import numpy as np
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.config import PulsesConfig
 from cldnn_lab.data.dataset import Dataset, Split
-from cldnn_lab.data.files import find, folders, given
+from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.safe_pickle import load_array
 
 FILES = ("pulsedata1-trn.npy", "pulsedata1-val.npy")
@@ -37,8 +37,8 @@ def load(config: PulsesConfig, data_root: Path) -> Dataset:
     Raises:
         ConfigError: for missing, corrupt or unfit files, naming the file.
     """
-    place = given(config.path)
-    found = find([place] if place else folders(data_root, ["pulses"]), FILES)
+    place = check_given(config.path)
+    found = find([place] if place else list_folders(data_root, ["pulses"]), FILES)
     if place and not found:
         raise ConfigError(f"data.path: {place} is not a folder with {' and '.join(FILES)}.")
     if found:
@@ -46,7 +46,7 @@ def load(config: PulsesConfig, data_root: Path) -> Dataset:
         origin = " and ".join(FILES)
     else:
         rng = np.random.default_rng(config.seed)
-        train, test = (made(config, count, rng) for count in (config.train_size, config.test_size))
+        train, test = (make_pulses(config, count, rng) for count in (config.train_size, config.test_size))
         origin = f"made by the project, seed {config.seed}"
     if config.reversed:
         train, test = (Split(split.y[:, ::-1], split.x[:, ::-1]) for split in (train, test))
@@ -62,7 +62,7 @@ def _read(path: Path) -> Split:
     return Split(pair[0][..., None].astype(np.float32), pair[1][..., None].astype(np.float32))
 
 
-def made(config: PulsesConfig, count: int, rng: np.random.Generator) -> Split:
+def make_pulses(config: PulsesConfig, count: int, rng: np.random.Generator) -> Split:
     """``count`` sequences of inputs and of targets."""
     pulses, triangles = rng.uniform(-config.noise, config.noise, (2, count, config.length)).astype(np.float32)
     for pulse, triangle in zip(pulses, triangles, strict=True):

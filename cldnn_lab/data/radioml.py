@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data.classes import chosen_classes
+from cldnn_lab.data.classes import choose_classes
 from cldnn_lab.data.config import RML2016_EXTRA, RML2018_CLASSES, RadioMLConfig
 from cldnn_lab.data.dataset import Dataset, Split
-from cldnn_lab.data.files import find, folders, given
-from cldnn_lab.data.labels import class_indices
+from cldnn_lab.data.files import check_given, find, list_folders
+from cldnn_lab.data.labels import number_classes
 from cldnn_lab.data.rml2016.recipe import choose_recipe
 from cldnn_lab.data.safe_pickle import load_array, load_pickle
 
@@ -64,26 +64,26 @@ def load(config: RadioMLConfig, data_root: Path) -> Dataset:
     Raises:
         ConfigError: for missing, truncated, corrupt or unfit files, and for a class or an SNR they do not have.
     """
-    files = _files(config.path, data_root)
+    files = _list_files(config.path, data_root)
     if files is None:
-        return _generated(config)
+        return _generate(config)
     if config.split == "capture":
         raise ConfigError(
             f"data.split: {files[0]} does not say which vectors were cut from the same capture: leave it auto, or set "
             "it to vector."
         )
     if len(files) == len(NPY):
-        return _from_npy(config, files)
+        return _read_npy(config, files)
     if files[0].suffix.lower() in (".hdf5", ".h5"):
-        return _from_hdf5(config, files[0])
-    return _from_pickle(config, files[0])
+        return _read_hdf5(config, files[0])
+    return _read_pickle(config, files[0])
 
 
-def _files(path: str | None, data_root: Path) -> list[Path] | None:
-    place = given(path)
+def _list_files(path: str | None, data_root: Path) -> list[Path] | None:
+    place = check_given(path)
     known: list[Sequence[str]] = [NPY, *([name] for name in (*PICKLES, *HDF5))]
     if place is None:
-        return find(folders(data_root, FOLDERS), *known)
+        return find(list_folders(data_root, FOLDERS), *known)
     found = [place] if place.is_file() and place.name not in NPY else None
     found = found or find([place if place.is_dir() else place.parent], *known)
     if not found:
@@ -92,7 +92,7 @@ def _files(path: str | None, data_root: Path) -> list[Path] | None:
     return found
 
 
-def _dataset(
+def _make_dataset(
     config: RadioMLConfig, train: Split, test: Split, names: Sequence[str], origin: str, folder: Path
 ) -> Dataset:
     return Dataset(config.name, "multiclass", train, test, test, tuple(names), origin, time_axis=1, folder=folder)
@@ -101,14 +101,14 @@ def _dataset(
 # --- which classes and SNRs ---------------------------------------------------------------------
 
 
-def _default_classes(config: RadioMLConfig, names: Sequence[str], where: str) -> list[int]:
+def _choose_default_classes(config: RadioMLConfig, names: Sequence[str], where: str) -> list[int]:
     """The chosen classes; where none are named, all but AM-SSB, which only 2016.10a has."""
     if config.classes is None:
         return [index for index, name in enumerate(names) if name != RML2016_EXTRA]
-    return chosen_classes(config.classes, names, where)
+    return choose_classes(config.classes, names, where)
 
 
-def _chosen_snrs(config: RadioMLConfig, available: Sequence[float], where: str) -> list[float]:
+def _choose_snrs(config: RadioMLConfig, available: Sequence[float], where: str) -> list[float]:
     """The SNRs of ``available`` that the config keeps.
 
     Raises:
@@ -132,19 +132,19 @@ def _chosen_snrs(config: RadioMLConfig, available: Sequence[float], where: str) 
 # --- one reader a format ------------------------------------------------------------------------
 
 
-def _generated(config: RadioMLConfig) -> Dataset:
-    from cldnn_lab.data.rml2016.cache import cached
+def _generate(config: RadioMLConfig) -> Dataset:
+    from cldnn_lab.data.rml2016.cache import generate_or_load
     from cldnn_lab.data.rml2016.generator import MODULATIONS
 
-    chosen = _default_classes(config, MODULATIONS, "the generator")
+    chosen = _choose_default_classes(config, MODULATIONS, "the generator")
     kept = [MODULATIONS[index] for index in chosen]
     # Any SNR can be generated, so what is asked for outright is there.
     available = sorted(set(config.snrs)) if config.snrs is not None else list(map(float, GENERATED_SNRS))
-    snrs = _chosen_snrs(config, available, "the generator")
+    snrs = _choose_snrs(config, available, "the generator")
     recipe = choose_recipe(config.recipe, config.quirks)
 
     def draw(vectors: int, part: str) -> list[Cell]:
-        made = cached(kept, snrs, vectors, seed=config.generator_seed, recipe=recipe, part=part)
+        made = generate_or_load(kept, snrs, vectors, seed=config.generator_seed, recipe=recipe, part=part)
         # Ordered by modulation, then by SNR, as asked for.
         pairs = [(label, snr) for label in range(len(kept)) for snr in snrs]
         return [
@@ -162,17 +162,17 @@ def _generated(config: RadioMLConfig) -> Dataset:
         f"seed {config.generator_seed}"
     )
     if config.split == "vector":
-        train, test = _assembled(config, draw(config.vectors_per_cell, ""), origin)
+        train, test = _assemble(config, draw(config.vectors_per_cell, ""), origin)
     else:
-        tested = _tested(config, config.vectors_per_cell)
+        tested = _draw_test_set(config, config.vectors_per_cell)
         parts = draw(config.vectors_per_cell - tested, "train"), draw(tested, "test")
-        train, test = (_gathered(config, cells, [np.arange(cell.count) for cell in cells]) for cells in parts)
+        train, test = (_gather(config, cells, [np.arange(cell.count) for cell in cells]) for cells in parts)
         # Both are numbered from 0, and no capture is in both.
         test.tags["capture"] += train.tags["capture"].max() + 1
     return Dataset(config.name, "multiclass", train, test, test, tuple(kept), origin, synthetic=True, time_axis=1)
 
 
-def _from_pickle(config: RadioMLConfig, path: Path) -> Dataset:
+def _read_pickle(config: RadioMLConfig, path: Path) -> Dataset:
     content = load_pickle(path)
     arrays: dict[tuple[str, float], np.ndarray] = {}
     if isinstance(content, dict):
@@ -186,8 +186,8 @@ def _from_pickle(config: RadioMLConfig, path: Path) -> Dataset:
             f"{path} is no RadioML 2016 file: that holds arrays of shape (N, 2, length) by (modulation, SNR)."
         )
     names = sorted({name for name, _ in arrays})
-    chosen = _default_classes(config, names, path.name)
-    snrs = _chosen_snrs(config, sorted({snr for _, snr in arrays}), path.name)
+    chosen = _choose_default_classes(config, names, path.name)
+    snrs = _choose_snrs(config, sorted({snr for _, snr in arrays}), path.name)
     cells = []
     for label, index in enumerate(chosen):
         for snr in snrs:
@@ -197,8 +197,8 @@ def _from_pickle(config: RadioMLConfig, path: Path) -> Dataset:
             cells.append(Cell(label, snr, len(array), array.__getitem__))
     # What was not chosen need not wait in memory.
     del content, arrays, array
-    train, test = _assembled(config, cells, str(path))
-    return _dataset(config, train, test, [names[index] for index in chosen], path.name, path.parent)
+    train, test = _assemble(config, cells, str(path))
+    return _make_dataset(config, train, test, [names[index] for index in chosen], path.name, path.parent)
 
 
 def _is_vectors(array: Any) -> bool:
@@ -207,8 +207,8 @@ def _is_vectors(array: Any) -> bool:
     return array.ndim == 3 and array.shape[1] == 2
 
 
-def _from_hdf5(config: RadioMLConfig, path: Path) -> Dataset:
-    with _opened(path) as file:
+def _read_hdf5(config: RadioMLConfig, path: Path) -> Dataset:
+    with _open(path) as file:
         try:
             x, y, z = file["X"], file["Y"], file["Z"]
             fits = x.ndim == 3 and x.shape[2] == 2 and y.ndim == 2 and z.size == len(y) == len(x)
@@ -221,20 +221,20 @@ def _from_hdf5(config: RadioMLConfig, path: Path) -> Dataset:
             )
         # In pieces: as a whole the labels alone take half a gigabyte.
         pieces = range(0, len(y), _ROWS)
-        label = np.concatenate([class_indices(y[start : start + _ROWS], f"{path}: Y") for start in pieces])
+        label = np.concatenate([number_classes(y[start : start + _ROWS], f"{path}: Y") for start in pieces])
         snr = np.asarray(z[:], np.float32).reshape(-1)
         # The order that the publisher's corrected list has; the file itself names no class.
         fixed = y.shape[1] == len(RML2018_CLASSES)
         names = RML2018_CLASSES if fixed else tuple(map(str, range(y.shape[1])))
-        chosen = chosen_classes(config.classes, names, path.name)
-        snrs = _chosen_snrs(config, np.unique(snr).tolist(), path.name)
+        chosen = choose_classes(config.classes, names, path.name)
+        snrs = _choose_snrs(config, np.unique(snr).tolist(), path.name)
         cells = []
         for position, index in enumerate(chosen):
             for value in snrs:
                 rows = np.flatnonzero((label == index) & (snr == value))
                 cells.append(Cell(position, value, len(rows), _hdf5_reader(x, rows)))
-        train, test = _assembled(config, cells, str(path))
-    return _dataset(config, train, test, [names[index] for index in chosen], path.name, path.parent)
+        train, test = _assemble(config, cells, str(path))
+    return _make_dataset(config, train, test, [names[index] for index in chosen], path.name, path.parent)
 
 
 def _hdf5_reader(x: Any, rows: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
@@ -251,7 +251,7 @@ def _hdf5_reader(x: Any, rows: np.ndarray) -> Callable[[np.ndarray], np.ndarray]
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _open(path: Path) -> Iterator[Any]:
     import h5py
 
     try:
@@ -262,7 +262,7 @@ def _opened(path: Path) -> Iterator[Any]:
         raise ConfigError(f"{path} is truncated, corrupt or not HDF5 ({reason}): get it again.") from error
 
 
-def _from_npy(config: RadioMLConfig, files: Sequence[Path]) -> Dataset:
+def _read_npy(config: RadioMLConfig, files: Sequence[Path]) -> Dataset:
     folder = files[0].parent
     if config.snrs is not None:
         raise ConfigError(f"data.snrs: the files in {folder} do not say the SNR of a vector: leave it null.")
@@ -271,14 +271,14 @@ def _from_npy(config: RadioMLConfig, files: Sequence[Path]) -> Dataset:
             "data.snr_min and snr_max do not apply: the files in %s do not say the SNR of a vector, so all are kept",
             folder,
         )
-    x_train, x_test = _npy_vectors(files[0]), _npy_vectors(files[2])
-    y_train, y_test = (class_indices(load_array(file), str(file)) for file in (files[1], files[3]))
+    x_train, x_test = _check_npy_vectors(files[0]), _check_npy_vectors(files[2])
+    y_train, y_test = (number_classes(load_array(file), str(file)) for file in (files[1], files[3]))
     for x, y, which in ((x_train, y_train, 0), (x_test, y_test, 2)):
         if len(x) != len(y):
             raise ConfigError(f"{files[which]} holds {len(x)} vectors but {files[which + 1]} {len(y)} labels.")
     count = int(max(y_train.max(initial=0), y_test.max(initial=0))) + 1
     names = tuple(map(str, range(count)))
-    chosen = chosen_classes(config.classes, names, str(folder))
+    chosen = choose_classes(config.classes, names, str(folder))
     splits = []
     for x, y in ((x_train, y_train), (x_test, y_test)):
         rows = np.flatnonzero(np.isin(y, chosen))
@@ -288,10 +288,10 @@ def _from_npy(config: RadioMLConfig, files: Sequence[Path]) -> Dataset:
         position[chosen] = np.arange(len(chosen))
         splits.append(Split(out, position[y[rows]]))
     origin = f"{', '.join(NPY)} (without SNRs)"
-    return _dataset(config, splits[0], splits[1], [names[index] for index in chosen], origin, folder)
+    return _make_dataset(config, splits[0], splits[1], [names[index] for index in chosen], origin, folder)
 
 
-def _npy_vectors(path: Path) -> np.ndarray:
+def _check_npy_vectors(path: Path) -> np.ndarray:
     """Vectors as (N, 2, length), whichever of the three shapes the file has them in."""
     x = load_array(path)
     if x.ndim == 4 and x.shape[3] == 1:
@@ -307,7 +307,7 @@ def _npy_vectors(path: Path) -> np.ndarray:
 # --- from cells to splits -----------------------------------------------------------------------
 
 
-def _assembled(config: RadioMLConfig, cells: Sequence[Cell], where: str) -> tuple[Split, Split]:
+def _assemble(config: RadioMLConfig, cells: Sequence[Cell], where: str) -> tuple[Split, Split]:
     """Training and test set: ``test_fraction`` of every cell is tested on, and each vector is copied once."""
     rng = np.random.default_rng(config.split_seed)
     parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
@@ -315,22 +315,22 @@ def _assembled(config: RadioMLConfig, cells: Sequence[Cell], where: str) -> tupl
         if cell.count < 2:
             raise ConfigError(f"{where} has {cell.count} vectors of one class at {cell.snr:g} dB: too few.")
         order = rng.permutation(cell.count)
-        tested = _tested(config, cell.count)
+        tested = _draw_test_set(config, cell.count)
         parts[0].append(order[tested:])
         parts[1].append(order[:tested])
     train, test = (
-        _gathered(config, cells, _trimmed(indices, limit))
+        _gather(config, cells, _trim(indices, limit))
         for indices, limit in zip(parts, (config.train_limit, config.test_limit), strict=True)
     )
     return train, test
 
 
-def _tested(config: RadioMLConfig, count: int) -> int:
+def _draw_test_set(config: RadioMLConfig, count: int) -> int:
     """How many of a cell's vectors are the test set's."""
     return min(max(round(count * config.test_fraction), 1), count - 1)
 
 
-def _trimmed(indices: list[np.ndarray], limit: int | None) -> list[np.ndarray]:
+def _trim(indices: list[np.ndarray], limit: int | None) -> list[np.ndarray]:
     """Not many more of each cell than the limit will keep, so that the rest of a large file is not read."""
     most = None if limit is None else -(-limit // len(indices))
     if most is None or min(map(len, indices)) < most:
@@ -338,7 +338,7 @@ def _trimmed(indices: list[np.ndarray], limit: int | None) -> list[np.ndarray]:
     return [index[:most] for index in indices]
 
 
-def _gathered(config: RadioMLConfig, cells: Sequence[Cell], indices: Sequence[np.ndarray]) -> Split:
+def _gather(config: RadioMLConfig, cells: Sequence[Cell], indices: Sequence[np.ndarray]) -> Split:
     counts = [len(index) for index in indices]
     length = cells[0].read(np.arange(1)).shape[-1]
     x = np.empty((sum(counts), 2, length, 1), np.float32)
@@ -365,10 +365,10 @@ def _fill(out: np.ndarray, read: Callable[[np.ndarray], np.ndarray], index: np.n
         if vectors.shape != piece.shape:
             lengths = f"{vectors.shape[-1]} and {piece.shape[-1]}"
             raise ConfigError(f"data: the vectors of one file have different lengths, {lengths}: mend the file.")
-        np.divide(vectors, divisors(vectors, scaling), out=piece, casting="same_kind")
+        np.divide(vectors, compute_divisors(vectors, scaling), out=piece, casting="same_kind")
 
 
-def divisors(vectors: np.ndarray, scaling: str) -> np.ndarray:
+def compute_divisors(vectors: np.ndarray, scaling: str) -> np.ndarray:
     """What each vector of (N, 2, length) is divided by, of shape (N, 1, 1), with |v(t)|^2 = I(t)^2 + Q(t)^2.
 
     ``magnitude``: the mean over t of |v(t)|; ``power``: the root of the mean of |v(t)|^2; ``peak``: the

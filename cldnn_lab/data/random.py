@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cldnn_lab.data.classes import chosen_classes
+from cldnn_lab.data.classes import choose_classes
 from cldnn_lab.data.config import RandomConfig
 from cldnn_lab.data.dataset import Dataset, Split
 
@@ -15,7 +15,7 @@ def load(config: RandomConfig, data_root: Path) -> Dataset:
     """Noise of shape (size, size, channels), uniform in [0, 1), with labels drawn from ``class_count``."""
     rng = np.random.default_rng(config.seed)
     names = tuple(str(index) for index in range(config.class_count))
-    chosen = chosen_classes(config.classes, names, "random")
+    chosen = choose_classes(config.classes, names, "random")
 
     def draw(count: int) -> Split:
         x = rng.random((count, config.size, config.size, config.channels), np.float32)

@@ -73,7 +73,7 @@ def load_pickle(path: Path) -> Any:
     Raises:
         ConfigError: if it names anything but data, or is truncated or corrupt.
     """
-    return _guarded(path, lambda file: _unpickled(file))
+    return _guard(path, lambda file: _unpickle(file))
 
 
 def load_array(path: Path) -> np.ndarray:
@@ -82,7 +82,7 @@ def load_array(path: Path) -> np.ndarray:
     Raises:
         ConfigError: if it is not an ``.npy`` file, names anything but data, or is truncated or corrupt.
     """
-    return _guarded(path, lambda file: read_array(file, path))
+    return _guard(path, lambda file: read_array(file, path))
 
 
 def load_archive(path: Path) -> dict[str, np.ndarray]:
@@ -99,7 +99,7 @@ def load_archive(path: Path) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.namelist():
             if member.endswith(".npy"):
-                arrays[member[: -len(".npy")]] = _guarded(
+                arrays[member[: -len(".npy")]] = _guard(
                     path,
                     lambda _, member=member: read_array(io.BytesIO(archive.read(member))),  # type: ignore[misc]
                 )
@@ -113,7 +113,7 @@ def read_array(file: Any, path: Path | None = None) -> np.ndarray:
     shape, fortran, dtype = read_header(file)
     start = file.tell()
     if dtype.hasobject:
-        array = _unpickled(file)
+        array = _unpickle(file)
         if not isinstance(array, np.ndarray) or array.dtype != object:
             raise pickle.UnpicklingError("not an array")
         return array
@@ -131,7 +131,7 @@ def read_array(file: Any, path: Path | None = None) -> np.ndarray:
     return flat.reshape(stored).T if fortran else flat.reshape(stored)
 
 
-def _guarded(path: Path, read: Callable[[Any], Any]) -> Any:
+def _guard(path: Path, read: Callable[[Any], Any]) -> Any:
     try:
         with open(path, "rb") as file:
             return read(file)
@@ -155,7 +155,7 @@ def _guarded(path: Path, read: Callable[[Any], Any]) -> Any:
         ) from error
 
 
-def _unpickled(file: Any) -> Any:
+def _unpickle(file: Any) -> Any:
     start = file.tell()
     if isinstance(file, io.BytesIO):
         stream: Any = file

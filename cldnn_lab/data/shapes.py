@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data.classes import chosen_classes, keep_classes
+from cldnn_lab.data.classes import choose_classes, keep_classes
 from cldnn_lab.data.config import ShapesConfig
 from cldnn_lab.data.dataset import Dataset, Split
-from cldnn_lab.data.files import find, folders, given
-from cldnn_lab.data.labels import class_indices
+from cldnn_lab.data.files import check_given, find, list_folders
+from cldnn_lab.data.labels import number_classes
 from cldnn_lab.data.pictures import read_pictures
 
 SIDE = 64  # pixels
@@ -41,61 +41,61 @@ def load(config: ShapesConfig, data_root: Path) -> Dataset:
         ConfigError: for missing, corrupt or unfit files, naming the file.
     """
     names = CLASSES[config.kind]
-    place = given(config.path)
-    places = [place] if place else folders(data_root, ["shapes", config.kind])
+    place = check_given(config.path)
+    places = [place] if place else list_folders(data_root, ["shapes", config.kind])
     sets = [f"{config.kind}-trn", f"{config.kind}-val"]
     wanted = [*sets, *(f"{name}_trg.csv" for name in sets)]
     found = find(places, wanted)
     if place and not found:
         raise ConfigError(f"data.path: {place} lacks one of {', '.join(wanted)}.")
     if found:
-        train, test = _folder(found[0], found[2]), _folder(found[1], found[3])
+        train, test = _read_folder(found[0], found[2]), _read_folder(found[1], found[3])
         origin = f"pictures of {config.kind}-trn and {config.kind}-val"
     else:
         rng = np.random.default_rng(config.seed)
-        train, test = (drawn(config.kind, count, rng) for count in (config.train_size, config.test_size))
+        train, test = (draw_shapes(config.kind, count, rng) for count in (config.train_size, config.test_size))
         origin = f"drawn by the project, seed {config.seed}"
-    chosen = chosen_classes(config.classes, names, config.kind)
+    chosen = choose_classes(config.classes, names, config.kind)
     train, test = keep_classes(train, chosen, len(names)), keep_classes(test, chosen, len(names))
     kept = tuple(names[index] for index in chosen)
     folder = found[0].parent if found else None
     return Dataset(config.name, "multiclass", train, test, test, kept, origin, synthetic=not found, folder=folder)
 
 
-def _folder(pictures: Path, targets: Path) -> Split:
+def _read_folder(pictures: Path, targets: Path) -> Split:
     """The report's layout: ``img_00001.png`` and so on, and a text file with one-hot rows."""
     try:
-        rows = np.loadtxt(targets, usecols=(0, 1, 2), ndmin=2, delimiter=_delimiter(targets))
+        rows = np.loadtxt(targets, usecols=(0, 1, 2), ndmin=2, delimiter=_find_delimiter(targets))
     except (OSError, ValueError, IndexError) as error:
         raise ConfigError(f"{targets} is not a table of three columns: {error}.") from error
-    y = class_indices(rows, str(targets))
+    y = number_classes(rows, str(targets))
     files = [pictures / f"img_{number:05}.png" for number in range(1, len(y) + 1)]
     if not files:
         raise ConfigError(f"{targets} is empty: it must have a row for each picture.")
     return Split(read_pictures(files, gray=True), y)
 
 
-def _delimiter(targets: Path) -> str | None:
+def _find_delimiter(targets: Path) -> str | None:
     with open(targets, encoding="utf-8", errors="replace") as file:
         return "," if "," in file.readline() else None
 
 
-def drawn(kind: str, count: int, rng: np.random.Generator) -> Split:
+def draw_shapes(kind: str, count: int, rng: np.random.Generator) -> Split:
     """``count`` pictures, as many of each shape as of any other, in random order."""
     y = rng.permutation(np.arange(count) % 3).astype(np.int32)
     pictures = np.zeros((count, SIDE, SIDE, 1), np.float32)
     for picture, label in zip(pictures[..., 0], y, strict=True):
         match CLASSES[kind][label]:
             case "circle":
-                _circle(picture, rng)
+                _draw_circle(picture, rng)
             case "triangle":
-                _triangle(picture, rng)
+                _draw_triangle(picture, rng)
             case shape:
-                _rectangle(picture, shape, rng)
+                _draw_rectangle(picture, shape, rng)
     return Split(pictures, y)
 
 
-def _rectangle(picture: np.ndarray, shape: str, rng: np.random.Generator) -> None:
+def _draw_rectangle(picture: np.ndarray, shape: str, rng: np.random.Generator) -> None:
     side, other = rng.integers(6, 32, 2, endpoint=True)
     longer = side * 3 // 2
     width, height = {
@@ -106,7 +106,7 @@ def _rectangle(picture: np.ndarray, shape: str, rng: np.random.Generator) -> Non
     picture[top + 1 : top + height, left + 2 : left + width - 1] = 0
 
 
-def _circle(picture: np.ndarray, rng: np.random.Generator) -> None:
+def _draw_circle(picture: np.ndarray, rng: np.random.Generator) -> None:
     radius = int(rng.integers(6, 26, endpoint=True))
     left, top = rng.integers(4, SIDE - 4 - 2 * radius, 2, endpoint=True)
     outline = _round(radius)
@@ -121,21 +121,21 @@ def _round(radius: int) -> np.ndarray:
     cosines = np.trunc(np.round(1024 * np.stack([np.cos(angle), np.sin(angle)], axis=1), 6))
     ends = np.trunc(radius * cosines / 1024).astype(int)
     outline = np.zeros((2 * radius + 2, 2 * radius + 2), np.float32)
-    _polygon(outline, ends + radius + 1)
+    _fill_polygon(outline, ends + radius + 1)
     return outline[1:, 1:]
 
 
-def _triangle(picture: np.ndarray, rng: np.random.Generator) -> None:
+def _draw_triangle(picture: np.ndarray, rng: np.random.Generator) -> None:
     while True:
         angle = rng.uniform(0, 2 * np.pi) + 2 * np.pi / 3 * np.arange(3)
         middle = np.array([34, 32]) + rng.uniform(-8, 8, 2)
         reach = rng.uniform(6, 48) / np.sqrt(3)
         corners = np.floor(middle + reach * np.stack([np.cos(angle), np.sin(angle)], axis=1)).astype(int)
         if corners.min() >= 5 and corners.max() <= 58:
-            return _polygon(picture, corners)
+            return _fill_polygon(picture, corners)
 
 
-def _polygon(picture: np.ndarray, corners: np.ndarray) -> None:
+def _fill_polygon(picture: np.ndarray, corners: np.ndarray) -> None:
     """Lines through ``corners``, whole numbers of shape (N, 2), across and down, and back to the first.
 
     As libgd draws them two pixels thick: Bresenham's pixels, each with the one above it where the line is more level

@@ -7,20 +7,20 @@ import numpy as np
 from cldnn_lab.data.dataset import Split
 
 
-def limited(split: Split, limit: int | None, seed: int) -> Split:
-    """At most ``limit`` examples, drawn by :func:`evenly`. The same object where nothing is left out."""
-    return split if limit is None or limit >= len(split) else split.take(evenly(split, limit, seed))
+def limit(split: Split, limit: int | None, seed: int) -> Split:
+    """At most ``limit`` examples, drawn by :func:`draw_evenly`. The same object where nothing is left out."""
+    return split if limit is None or limit >= len(split) else split.take(draw_evenly(split, limit, seed))
 
 
-def evenly(split: Split, limit: int, seed: int) -> np.ndarray:
+def draw_evenly(split: Split, limit: int, seed: int) -> np.ndarray:
     """Indices of at most ``limit`` examples, in order: evenly from the classes, and from the SNRs within a class."""
     keys = [split.tags["snr"]] if "snr" in split.tags else []
     if split.y.ndim == 1 and split.y.dtype.kind in "iu":
         keys.insert(0, split.y)
-    return np.sort(_drawn(np.arange(len(split)), limit, keys, np.random.default_rng(seed)))
+    return np.sort(_draw(np.arange(len(split)), limit, keys, np.random.default_rng(seed)))
 
 
-def _drawn(index: np.ndarray, count: int, keys: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+def _draw(index: np.ndarray, count: int, keys: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """``count`` of ``index``, spread evenly over the values of the first key, within each over the next."""
     if not keys or count >= len(index):
         return rng.permutation(index)[:count]
@@ -34,12 +34,12 @@ def _drawn(index: np.ndarray, count: int, keys: list[np.ndarray], rng: np.random
     for done, group in enumerate(order):
         # What does not divide goes to the groups that come last.
         take = min(len(groups[group]), left // (len(groups) - done))
-        chosen.append(_drawn(groups[group], take, keys[1:], rng))
+        chosen.append(_draw(groups[group], take, keys[1:], rng))
         left -= take
     return np.concatenate(chosen)
 
 
-def share(
+def split_share(
     strata: np.ndarray | None,
     count: int,
     fraction: float,
@@ -70,7 +70,7 @@ def share(
         )
         if len(sizes) < 2:
             raise ValueError(f"stratum {label} has a single example or group")
-        order = _spread(sizes, None if within is None else within[index[first]], rng)
+        order = _order_evenly(sizes, None if within is None else within[index[first]], rng)
         # What rounding takes from one stratum it gives to a later one, so that the whole share is right.
         seen += len(index)
         taken = np.cumsum(sizes[order])
@@ -80,7 +80,7 @@ def share(
     return np.flatnonzero(~out), np.flatnonzero(out)
 
 
-def _spread(sizes: np.ndarray, values: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+def _order_evenly(sizes: np.ndarray, values: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
     """A random order in which the first so many hold the same share of every value, each counted by its size."""
     order = rng.permutation(len(sizes))
     if values is None:
@@ -93,7 +93,7 @@ def _spread(sizes: np.ndarray, values: np.ndarray | None, rng: np.random.Generat
     return order[np.argsort(place, kind="stable")]
 
 
-def published_share(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split_as_sklearn(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """What scikit-learn's ``train_test_split(test_size=fraction, random_state=seed)`` gives, and in its order.
 
     Spelt out because importing scikit-learn takes longer than reading the data.
@@ -103,7 +103,7 @@ def published_share(count: int, fraction: float, seed: int) -> tuple[np.ndarray,
     return order[tested:], order[:tested]
 
 
-def held_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
+def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
     """``split`` in two: what stays, and ``fraction`` of it held out, stratified by class, and by SNR within a class.
 
     Where examples are tagged with the ``capture`` they were cut from, no capture is in both.
@@ -112,7 +112,7 @@ def held_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
         ValueError: where a class is too small to give one to each.
     """
     strata = split.y if split.y.ndim == 1 and split.y.dtype.kind in "iu" else None
-    stay, out = share(
+    stay, out = split_share(
         strata, len(split), fraction, seed, within=split.tags.get("snr"), groups=split.tags.get("capture")
     )
     return split.take(stay), split.take(out)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cldnn_lab.diagnostics.options import OPTIONS, ActiveUnits, Options, choose
+from cldnn_lab.diagnostics.options import OPTIONS, ActiveUnits, Options, choose_diagnostics
 from cldnn_lab.storage import manifest
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cldnn_lab.data.dataset import Dataset
 
-__all__ = ["OPTIONS", "Options", "check", "choose", "take", "watchers"]
+__all__ = ["OPTIONS", "Options", "check", "choose_diagnostics", "take", "watchers"]
 
 
 def check(chosen: Mapping[str, Options], model: keras.Model, dataset: Dataset) -> None:
@@ -51,7 +51,7 @@ def take(
     """
     files: list[Path] = []
     folder.mkdir(parents=True, exist_ok=True)
-    manifest.begin(folder)
+    manifest.begin_list(folder)
     for name, options in chosen.items():
         look = importlib.import_module(f"cldnn_lab.diagnostics.{name}")
         files += look.run(model, dataset, folder, options, title)

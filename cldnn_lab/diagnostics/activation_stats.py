@@ -26,13 +26,13 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: ActivationS
     Columns: layer, kind, values (how many were seen), mean, standard_deviation, variance, minimum, maximum,
     zero_share (how many are exactly 0).
     """
-    layers = [layer for layer in forward.layers_of(model, "activation_stats") if not isinstance(layer, _PASSING)]
-    split = forward.split_of(dataset, options.split)
-    x = split.x[forward.some(split, options.examples)]
+    layers = [layer for layer in forward.list_layers(model, "activation_stats") if not isinstance(layer, _PASSING)]
+    split = forward.get_split(dataset, options.split)
+    x = split.x[forward.draw_examples(split, options.examples)]
     counts = np.zeros(len(layers))
     means, squares, zeros = np.zeros(len(layers)), np.zeros(len(layers)), np.zeros(len(layers))
     lows, highs = np.full(len(layers), np.inf), np.full(len(layers), -np.inf)
-    for values in forward.batches(model, [layer.output for layer in layers], x):
+    for values in forward.compute_outputs(model, [layer.output for layer in layers], x):
         for i, value in enumerate(values):
             # Chan's update of mean and squared deviations, which loses no digits where means are large.
             size, mean = value.size, float(value.mean(dtype=np.float64))

@@ -28,8 +28,8 @@ _STEPS = (1, 1.5, 2, 3, 5, 7)
 
 def check(model: keras.Model, dataset: Dataset, options: ActiveUnits) -> None:
     """Refuse a network without ReLU, and images that are not there."""
-    _relu_outputs(model)
-    _images(dataset, options)
+    _find_relu_outputs(model)
+    _take_images(dataset, options)
 
 
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: ActiveUnits, title: str) -> list[Path]:
@@ -41,8 +41,8 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: ActiveUnits
     Raises:
         ConfigError: if no layer of the network has a ReLU activation.
     """
-    images = _images(dataset, options)
-    rows = [(None, *row) for row in count(model, images)]
+    images = _take_images(dataset, options)
+    rows = [(None, *row) for row in count_active_units(model, images)]
     said = f"{title}: active ReLU units of the trained network on {len(images)} fixed {options.split} examples"
     return _write(rows, dataset, folder, "active_units_trained", said)
 
@@ -51,7 +51,7 @@ def watcher(
     dataset: Dataset, folder: Path, options: ActiveUnits, title: str, epoch_of: Callable[[int], float]
 ) -> keras.callbacks.Callback:
     """A callback that counts while the network trains and leaves ``active_units.csv`` and ``.png``."""
-    images = _images(dataset, options)
+    images = _take_images(dataset, options)
     said = f"{title}: active ReLU units on {len(images)} fixed {options.split} examples"
     return Watcher(images, dataset, folder, options.epochs, said, epoch_of)
 
@@ -85,7 +85,7 @@ class Watcher(keras.callbacks.Callback):
                 "diagnostics=active_units: a network trained in windows of a fixed batch cannot be watched; count "
                 "in the trained one with python -m cldnn_lab.inspect RUN diagnostics=active_units."
             )
-        _relu_outputs(self.model)
+        _find_relu_outputs(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Count if a chosen epoch has ended since the row before; ``epoch`` is the row's number, from 0."""
@@ -103,29 +103,29 @@ class Watcher(keras.callbacks.Callback):
 
     def _count(self) -> None:
         epoch = int(self.epoch) if self.epoch == int(self.epoch) else self.epoch
-        self.rows += [(epoch, *row) for row in count(self.model, self.images)]
+        self.rows += [(epoch, *row) for row in count_active_units(self.model, self.images)]
 
 
-def count(model: keras.Model, images: np.ndarray) -> list[tuple[str, int, float, float]]:
+def count_active_units(model: keras.Model, images: np.ndarray) -> list[tuple[str, int, float, float]]:
     """For each ReLU layer: its name, its units, and the average number active per example in training mode
     and in test mode.
 
     Raises:
         ConfigError: if there is no such layer.
     """
-    outputs = _relu_outputs(model)
+    outputs = _find_relu_outputs(model)
     tensors = list(outputs.values())
     active = np.zeros((2, len(tensors)))
-    for values in forward.batches(model, tensors, images):
+    for values in forward.compute_outputs(model, tensors, images):
         active[1] += [np.count_nonzero(value > 0) for value in values]
-    inner = forward.part(model, tensors)
+    inner = forward.make_part(model, tensors)
     # Training mode moves dropout's random state and batch normalisation's averages; they are put back.
     kept = [(variable, keras.ops.convert_to_numpy(variable)) for variable in model.non_trainable_variables]
     try:
-        with _own_draws():
+        with _fork_random_state():
             for start in range(0, len(images), 16):
                 values = keras.tree.flatten(inner(images[start : start + 16], training=True))
-                active[0] += [np.count_nonzero(forward.as_array(value) > 0) for value in values]
+                active[0] += [np.count_nonzero(forward.convert_to_array(value) > 0) for value in values]
     finally:
         for variable, value in kept:
             variable.assign(value)
@@ -137,7 +137,7 @@ def count(model: keras.Model, images: np.ndarray) -> list[tuple[str, int, float,
     ]
 
 
-def _own_draws() -> AbstractContextManager[Any]:
+def _fork_random_state() -> AbstractContextManager[Any]:
     """Within it random draws leave training's own sequence alone: on PyTorch, Keras draws dropout from
     PyTorch's global generator instead of a variable of the layer."""
     if keras.backend.backend() != "torch":
@@ -147,15 +147,15 @@ def _own_draws() -> AbstractContextManager[Any]:
     return torch.random.fork_rng()
 
 
-def _relu_outputs(model: keras.Model) -> dict[str, Any]:
+def _find_relu_outputs(model: keras.Model) -> dict[str, Any]:
     """The output of each ReLU layer by name, taken after the dropout layers right behind it."""
-    layers = forward.layers_of(model, "active_units")
+    layers = forward.list_layers(model, "active_units")
     found = {}
     for layer in layers:
         if isinstance(layer, keras.layers.ReLU) or getattr(layer, "activation", None) is keras.activations.relu:
             end = layer
             for follower in layers:
-                if isinstance(follower, forward.DROPOUTS) and forward.before(follower) is end:
+                if isinstance(follower, forward.DROPOUTS) and forward.find_source(follower) is end:
                     end = follower
             if None not in end.output.shape[1:]:
                 found[layer.name] = end.output
@@ -164,9 +164,9 @@ def _relu_outputs(model: keras.Model) -> dict[str, Any]:
     return found
 
 
-def _images(dataset: Dataset, options: ActiveUnits) -> np.ndarray:
-    split = forward.split_of(dataset, options.split)
-    return forward.chosen(split, options.images, "diagnostics.active_units.images").x
+def _take_images(dataset: Dataset, options: ActiveUnits) -> np.ndarray:
+    split = forward.get_split(dataset, options.split)
+    return forward.take_examples(split, options.images, "diagnostics.active_units.images").x
 
 
 def _is_round(epoch: int) -> bool:

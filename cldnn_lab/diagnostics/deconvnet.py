@@ -24,8 +24,8 @@ _TRANSPARENT = (*forward.DROPOUTS, keras.layers.Activation, keras.layers.ReLU)
 
 def check(model: keras.Model, dataset: Dataset, options: Deconvnet) -> None:
     """Refuse a network without such a convolution or with layers on the way to it that cannot be undone."""
-    layer = _target(model, options)
-    _chain(model, layer)
+    layer = _find_target(model, options)
+    _chain_layers(model, layer)
     _check_maps(layer, options)
 
 
@@ -36,12 +36,12 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Deconvnet, 
         ConfigError: if there is no such convolution, or something other than convolutions, max pooling, batch
             normalisation and dropout lies between it and the input.
     """
-    layer = _target(model, options)
-    chain = _chain(model, layer)
+    layer = _find_target(model, options)
+    chain = _chain_layers(model, layer)
     _check_maps(layer, options)
-    split = forward.split_of(dataset, options.split)
-    x = split.x[forward.some(split, options.examples)]
-    peaks = np.concatenate([v[0].max(axis=(1, 2)) for v in forward.batches(model, [layer.output], x)])
+    split = forward.get_split(dataset, options.split)
+    x = split.x[forward.draw_examples(split, options.examples)]
+    peaks = np.concatenate([v[0].max(axis=(1, 2)) for v in forward.compute_outputs(model, [layer.output], x)])
     maps = options.maps or np.argsort(-peaks.max(axis=0), kind="stable")[: options.top_maps].tolist()
 
     rows = []
@@ -72,7 +72,7 @@ def project(model: keras.Model, chain: list[keras.layers.Layer], example: np.nda
     Returns:
         An array shaped like the example.
     """
-    (values,) = forward.batches(model, [layer.output for layer in chain], example[None])
+    (values,) = forward.compute_outputs(model, [layer.output for layer in chain], example[None])
     inputs = [example, *(value[0] for value in values[:-1])]
     top = values[-1][0]
     place = np.unravel_index(np.argmax(top[..., map_]), top.shape[:2])
@@ -80,20 +80,20 @@ def project(model: keras.Model, chain: list[keras.layers.Layer], example: np.nda
     signal[(*place, map_)] = top[(*place, map_)]
     for layer, entered in zip(reversed(chain), reversed(inputs), strict=True):
         if isinstance(layer, keras.layers.Conv2D):
-            kernel = forward.as_array(layer.kernel)
-            signal = transposed_convolution(
+            kernel = forward.convert_to_array(layer.kernel)
+            signal = convolve_transposed(
                 np.maximum(signal, 0), kernel, entered.shape, layer.strides, layer.padding, layer.dilation_rate
             )
         elif isinstance(layer, keras.layers.MaxPooling2D):
             signal = unpool(signal, entered, layer.pool_size, layer.strides, layer.padding)
         elif isinstance(layer, keras.layers.BatchNormalization):
-            deviation = np.sqrt(forward.as_array(layer.moving_variance) + layer.epsilon)
-            gain = forward.as_array(layer.gamma) if layer.scale else 1.0
+            deviation = np.sqrt(forward.convert_to_array(layer.moving_variance) + layer.epsilon)
+            gain = forward.convert_to_array(layer.gamma) if layer.scale else 1.0
             signal = signal * (gain / deviation)
     return signal
 
 
-def transposed_convolution(
+def convolve_transposed(
     signal: np.ndarray,
     kernel: np.ndarray,
     shape: tuple[int, ...],
@@ -146,13 +146,13 @@ def _pad(length: int, extent: int, stride: int, padding: str) -> int:
     return max((-(-length // stride) - 1) * stride + extent - length, 0) // 2
 
 
-def _target(model: keras.Model, options: Deconvnet) -> keras.layers.Layer:
+def _find_target(model: keras.Model, options: Deconvnet) -> keras.layers.Layer:
     if options.layer is not None:
-        layer = forward.find(model, options.layer, "deconvnet.layer")
+        layer = forward.find_layer(model, options.layer, "deconvnet.layer")
         if not isinstance(layer, keras.layers.Conv2D):
             raise ConfigError(f"diagnostics.deconvnet.layer: {layer.name} is a {type(layer).__name__}, not a Conv2D.")
         return layer
-    found = [la for la in forward.layers_of(model, "deconvnet") if isinstance(la, keras.layers.Conv2D)]
+    found = [la for la in forward.list_layers(model, "deconvnet") if isinstance(la, keras.layers.Conv2D)]
     if not found:
         raise ConfigError("diagnostics=deconvnet: this network has no 2-D convolution to project back from.")
     return found[-1]
@@ -164,7 +164,7 @@ def _check_maps(layer: keras.layers.Layer, options: Deconvnet) -> None:
         raise ConfigError(f"diagnostics.deconvnet.maps: {layer.name} has {number} maps, 0 to {number - 1}.")
 
 
-def _chain(model: keras.Model, layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+def _chain_layers(model: keras.Model, layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """The layers from the input up to ``layer``, each reading the one before."""
     chain: list[keras.layers.Layer] = []
     current: keras.layers.Layer | None = layer
@@ -177,5 +177,5 @@ def _chain(model: keras.Model, layer: keras.layers.Layer) -> list[keras.layers.L
                 "input and cannot be undone; choose a lower convolution with diagnostics.deconvnet.layer=<name>."
             )
         chain.insert(0, current)
-        current = forward.before(current)
+        current = forward.find_source(current)
     return chain

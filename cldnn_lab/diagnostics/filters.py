@@ -19,7 +19,7 @@ _COLOURED = "{}, each on a colour scale of its own"
 
 def check(model: keras.Model, dataset: Dataset, options: Filters) -> None:
     """Refuse a network without a layer whose weights can be shown."""
-    _tiles(_target(model, options), dataset)
+    _make_tiles(_find_target(model, options), dataset)
 
 
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: Filters, title: str) -> list[Path]:
@@ -32,8 +32,8 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Filters, ti
     Raises:
         ConfigError: if no layer has such weights.
     """
-    layer = _target(model, options)
-    tiles, what = _tiles(layer, dataset)
+    layer = _find_target(model, options)
+    tiles, what = _make_tiles(layer, dataset)
     count = len(tiles)
     shown = f"first {options.limit} of {count} {what}" if count > options.limit else f"{count} {what}"
     path = figures.filters(
@@ -45,30 +45,30 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Filters, ti
     return [path]
 
 
-def _target(model: keras.Model, options: Filters) -> keras.layers.Layer:
+def _find_target(model: keras.Model, options: Filters) -> keras.layers.Layer:
     if options.layer is not None:
-        layer = forward.find(model, options.layer, "filters.layer")
-        if _kernel(layer) is None:
+        layer = forward.find_layer(model, options.layer, "filters.layer")
+        if _get_kernel(layer) is None:
             raise ConfigError(
                 f"diagnostics.filters.layer: {layer.name} ({type(layer).__name__}) has no kernel to show."
             )
         return layer
-    found = [layer for layer in forward.layers_of(model, "filters") if _kernel(layer) is not None]
+    found = [layer for layer in forward.list_layers(model, "filters") if _get_kernel(layer) is not None]
     if not found:
         raise ConfigError("diagnostics=filters: no layer of this network has a kernel to show.")
     return found[0]
 
 
-def _kernel(layer: keras.layers.Layer) -> np.ndarray | None:
+def _get_kernel(layer: keras.layers.Layer) -> np.ndarray | None:
     kernel: Any = getattr(layer, "kernel", None)
     if kernel is None:
         kernel = getattr(getattr(layer, "cell", None), "kernel", None)
-    return None if kernel is None else forward.as_array(kernel)
+    return None if kernel is None else forward.convert_to_array(kernel)
 
 
-def _tiles(layer: keras.layers.Layer, dataset: Dataset) -> tuple[np.ndarray, str]:
+def _make_tiles(layer: keras.layers.Layer, dataset: Dataset) -> tuple[np.ndarray, str]:
     """(filters, height, width) or, for colour, (filters, height, width, 3), and what they are."""
-    kernel = _kernel(layer)
+    kernel = _get_kernel(layer)
     assert kernel is not None
     if kernel.ndim == 4:
         tiles = np.moveaxis(kernel, -1, 0)

@@ -20,8 +20,8 @@ from cldnn_lab.training import losses
 
 def check(model: keras.Model, dataset: Dataset, options: HiddenTraces) -> None:
     """Refuse a network without a recurrent layer, and sequences that are not there."""
-    _recurrent(model)
-    _examples(dataset, options)
+    _find_recurrent(model)
+    _take_sequences(dataset, options)
 
 
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: HiddenTraces, title: str) -> list[Path]:
@@ -32,16 +32,16 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: HiddenTrace
     Raises:
         ConfigError: if the network has no recurrent layer, or the data no such sequence.
     """
-    layers, examples = _recurrent(model), _examples(dataset, options)
-    states = [_every_step(layer) for layer in layers]
+    layers, examples = _find_recurrent(model), _take_sequences(dataset, options)
+    states = [_find_every_step(layer) for layer in layers]
     paths = []
     for position, index in enumerate(options.images):
-        (values,) = forward.batches(model, [*states, model.outputs[0]], examples.x[position][None])
+        (values,) = forward.compute_outputs(model, [*states, model.outputs[0]], examples.x[position][None])
         hidden = {layer.name: value[0] for layer, value in zip(layers, values[:-1], strict=True)}
-        sequence = forward.as_sequence(dataset, examples.x[position])
+        sequence = forward.make_sequence(dataset, examples.x[position])
         target = prediction = None
-        said = forward.verdict(
-            dataset, examples.y[position], losses.scores(model.loss, values[-1])[0], options.threshold
+        said = forward.describe_prediction(
+            dataset, examples.y[position], losses.read_scores(model.loss, values[-1])[0], options.threshold
         )
         if dataset.task == "regression":
             target = examples.y[position].reshape(len(examples.y[position]), -1)
@@ -56,15 +56,15 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: HiddenTrace
             origin=dataset.origin,
         )
         name = f"hidden_traces_{index}.csv"
-        Run(folder).write_table(name, _table(sequence, target, prediction, hidden))
+        Run(folder).write_table(name, _write_table(sequence, target, prediction, hidden))
         paths += [folder / name, picture]
     return paths
 
 
-def _recurrent(model: keras.Model) -> list[keras.layers.Layer]:
+def _find_recurrent(model: keras.Model) -> list[keras.layers.Layer]:
     layers = [
         layer
-        for layer in forward.layers_of(model, "hidden_traces")
+        for layer in forward.list_layers(model, "hidden_traces")
         if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional))
     ]
     if not layers:
@@ -74,12 +74,12 @@ def _recurrent(model: keras.Model) -> list[keras.layers.Layer]:
     return layers
 
 
-def _examples(dataset: Dataset, options: HiddenTraces) -> Split:
-    split = forward.split_of(dataset, options.split)
-    return forward.chosen(split, options.images, "diagnostics.hidden_traces.images")
+def _take_sequences(dataset: Dataset, options: HiddenTraces) -> Split:
+    split = forward.get_split(dataset, options.split)
+    return forward.take_examples(split, options.images, "diagnostics.hidden_traces.images")
 
 
-def _every_step(layer: keras.layers.Layer) -> Any:
+def _find_every_step(layer: keras.layers.Layer) -> Any:
     """The layer's output at every step; where it gives only the last, a twin with its weights gives the rest."""
     if len(layer.output.shape) == 3:
         return layer.output
@@ -95,7 +95,7 @@ def _every_step(layer: keras.layers.Layer) -> Any:
     return output
 
 
-def _table(
+def _write_table(
     sequence: np.ndarray, target: np.ndarray | None, prediction: np.ndarray | None, hidden: dict[str, np.ndarray]
 ) -> pd.DataFrame:
     """A row a step; a layer behind convolutions has fewer steps than the input, and its last rows are empty."""

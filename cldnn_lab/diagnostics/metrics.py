@@ -24,9 +24,9 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Metrics, ti
     Unlike ``train_accuracy`` and ``train_loss`` of metrics.json, which are means over the last epoch while the weights
     still changed, these are of the trained network.
     """
-    split = forward.split_of(dataset, options.split)
-    outputs = np.concatenate([values[0] for values in forward.batches(model, model.outputs, split.x)])
-    evaluation = evaluate(dataset, losses.scores(model.loss, outputs), split, threshold=options.threshold)
+    split = forward.get_split(dataset, options.split)
+    outputs = np.concatenate([values[0] for values in forward.compute_outputs(model, model.outputs, split.x)])
+    evaluation = evaluate(dataset, losses.read_scores(model.loss, outputs), split, threshold=options.threshold)
     files = [folder / f"metrics_{options.split}.json"]
     Run(folder).write_json(files[0].name, evaluation.metrics)
     if evaluation.confusion is not None:

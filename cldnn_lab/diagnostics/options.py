@@ -10,8 +10,8 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from cldnn_lab.config.errors import ConfigError, nearest
-from cldnn_lab.config.typed import typed
+from cldnn_lab.config.errors import ConfigError, suggest
+from cldnn_lab.config.typed import parse_dataclass
 
 SPLITS = ("test", "validation", "train")
 
@@ -169,7 +169,7 @@ OPTIONS: dict[str, type[Options]] = {
 STANDALONE = frozenset({"loss_function"})
 
 
-def choose(value: Any, threshold: float = 0.5) -> dict[str, Options]:
+def choose_diagnostics(value: Any, threshold: float = 0.5) -> dict[str, Options]:
     """The looks that the config key ``diagnostics`` asks for, each with its options.
 
     Args:
@@ -194,16 +194,16 @@ def choose(value: Any, threshold: float = 0.5) -> dict[str, Options]:
     elif isinstance(value, Sequence):
         asked = dict.fromkeys(value)
     else:
-        raise ConfigError(f"diagnostics: {value!r} is not a name or a list of names; {nearest('', OPTIONS)}.")
-    return {str(name): _options(name, given, threshold) for name, given in asked.items()}
+        raise ConfigError(f"diagnostics: {value!r} is not a name or a list of names; {suggest('', OPTIONS)}.")
+    return {str(name): _parse_options(name, given, threshold) for name, given in asked.items()}
 
 
-def _options(name: Any, given: Any, threshold: float) -> Options:
+def _parse_options(name: Any, given: Any, threshold: float) -> Options:
     if name not in OPTIONS:
-        raise ConfigError(f"diagnostics: there is no {name!r}; {nearest(name, OPTIONS)}.")
+        raise ConfigError(f"diagnostics: there is no {name!r}; {suggest(name, OPTIONS)}.")
     kind, where = OPTIONS[name], f"diagnostics.{name}"
     if given is not None and not isinstance(given, Mapping):
-        raise ConfigError(f"{where}: {given!r} must be options such as {{{_example(kind)}}}.")
+        raise ConfigError(f"{where}: {given!r} must be options such as {{{_give_example(kind)}}}.")
     several = {item.name for item in dataclasses.fields(kind) if str(item.type).startswith("list")}
     given = {
         key: [value] if key in several and not isinstance(value, list) else value
@@ -211,9 +211,9 @@ def _options(name: Any, given: Any, threshold: float) -> Options:
     }
     if issubclass(kind, Judged):
         given = {"threshold": threshold, **given}
-    return typed(kind, given, where)
+    return parse_dataclass(kind, given, where)
 
 
-def _example(kind: type[Options]) -> str:
+def _give_example(kind: type[Options]) -> str:
     names = [item.name for item in dataclasses.fields(kind)]
     return f"{names[-1]}: ..." if names else ""

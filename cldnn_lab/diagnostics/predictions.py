@@ -14,7 +14,7 @@ from cldnn_lab import figures
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.diagnostics import forward
 from cldnn_lab.diagnostics.options import Predictions
-from cldnn_lab.evaluation.metrics import predicted_classes
+from cldnn_lab.evaluation.metrics import predict_classes
 from cldnn_lab.runs.directory import Run
 from cldnn_lab.training import losses
 
@@ -22,7 +22,9 @@ from cldnn_lab.training import losses
 def check(model: keras.Model, dataset: Dataset, options: Predictions) -> None:
     """Refuse examples that are not there."""
     if options.images:
-        forward.chosen(forward.split_of(dataset, options.split), options.images, "diagnostics.predictions.images")
+        forward.take_examples(
+            forward.get_split(dataset, options.split), options.images, "diagnostics.predictions.images"
+        )
 
 
 def run(model: keras.Model, dataset: Dataset, folder: Path, options: Predictions, title: str) -> list[Path]:
@@ -35,18 +37,18 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Predictions
     Raises:
         ConfigError: if the data has no such example.
     """
-    split = forward.split_of(dataset, options.split)
-    index = options.images or forward.some(split, options.examples).tolist()
-    part = forward.chosen(split, index, "diagnostics.predictions.images")
-    outputs = np.concatenate([values[0] for values in forward.batches(model, model.outputs, part.x)])
-    outputs = losses.scores(model.loss, outputs)
-    table = _ranking(dataset, part.y, outputs, index, options.threshold)
+    split = forward.get_split(dataset, options.split)
+    index = options.images or forward.draw_examples(split, options.examples).tolist()
+    part = forward.take_examples(split, index, "diagnostics.predictions.images")
+    outputs = np.concatenate([values[0] for values in forward.compute_outputs(model, model.outputs, part.x)])
+    outputs = losses.read_scores(model.loss, outputs)
+    table = _rank(dataset, part.y, outputs, index, options.threshold)
     files = [folder / "predictions.csv"]
     # The row of each ranked example in ``part`` is needed for the picture only.
     Run(folder).write_table("predictions.csv", table.drop(columns="row"))
 
     rows = table["row"].to_numpy()[: options.number]
-    examples = [forward.as_shown(dataset, part.x[row]) for row in rows]
+    examples = [forward.make_showable(dataset, part.x[row]) for row in rows]
     if any(example is None for example in examples):
         return files
     regression = dataset.task == "regression"
@@ -55,7 +57,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Predictions
     what = f"the {len(rows)} worst of {len(index):,} {options.split} examples"
     picture = figures.gallery(
         [example for example in examples if example is not None],
-        [_caption(dataset, record) for record in table.head(len(rows)).to_dict("records")],
+        [_write_caption(dataset, record) for record in table.head(len(rows)).to_dict("records")],
         wrong,
         folder / "predictions.png",
         title=f"{title}: {what}" + ("" if regression else f"; {sum(wrong)} of them wrong, framed"),
@@ -66,7 +68,7 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Predictions
     return [*files, picture]
 
 
-def _ranking(
+def _rank(
     dataset: Dataset, target: np.ndarray, outputs: np.ndarray, index: list[int], threshold: float
 ) -> pd.DataFrame:
     rows = np.arange(len(index))
@@ -76,7 +78,7 @@ def _ranking(
         return table.sort_values("mse", ascending=False, kind="stable", na_position="first", ignore_index=True)
     true = target.reshape(-1).astype(int)
     scores = outputs.reshape(len(rows), -1)
-    predicted = predicted_classes(dataset.task, scores, threshold)
+    predicted = predict_classes(dataset.task, scores, threshold)
     if dataset.task == "binary":
         scores = np.concatenate([1 - scores, scores], axis=1)
         margin = np.where(true == 1, scores[:, 1] - threshold, threshold - scores[:, 1])
@@ -87,8 +89,8 @@ def _ranking(
     table = pd.DataFrame(
         {
             "index": index,
-            "true": [forward.label(dataset, label) for label in true],
-            "predicted": [forward.label(dataset, label) for label in predicted],
+            "true": [forward.name_class(dataset, label) for label in true],
+            "predicted": [forward.name_class(dataset, label) for label in predicted],
             "score_true": scores[rows, true],
             "score_predicted": np.where(predicted >= 0, scores[rows, predicted], np.nan),
             "margin": margin,
@@ -99,7 +101,7 @@ def _ranking(
     return table.sort_values("margin", kind="stable", na_position="first", ignore_index=True)
 
 
-def _caption(dataset: Dataset, record: Mapping[Any, Any]) -> str:
+def _write_caption(dataset: Dataset, record: Mapping[Any, Any]) -> str:
     if dataset.task == "regression":
         return f"example {record['index']}\nMSE {record['mse']:.4g}"
     return (

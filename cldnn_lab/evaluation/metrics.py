@@ -69,7 +69,7 @@ def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshol
     """
     prediction = np.asarray(prediction)
     if dataset.task == "regression":
-        return _regression(prediction, split)
+        return _evaluate_regression(prediction, split)
     if prediction.size != len(split) * dataset.outputs:
         raise ValueError(
             f"a prediction of shape {prediction.shape} cannot be held against {len(split)} examples "
@@ -77,7 +77,7 @@ def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshol
         )
     scores = prediction.reshape(len(split), dataset.outputs).astype(np.float64)
     target = np.asarray(split.y).reshape(-1)
-    predicted = predicted_classes(dataset.task, scores, threshold)
+    predicted = predict_classes(dataset.task, scores, threshold)
     finite = predicted >= 0
     names = dataset.classes or ("0", "1")
 
@@ -90,31 +90,31 @@ def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshol
     correct = predicted == target
     metrics = {"accuracy": _mean(correct)}
     if dataset.task == "binary":
-        metrics |= _binary(target, predicted, scores[:, 0], threshold)
+        metrics |= _evaluate_binary(target, predicted, scores[:, 0], threshold)
     else:
-        metrics |= _multiclass(target, predicted, scores)
+        metrics |= _evaluate_multiclass(target, predicted, scores)
     metrics |= {f"class_accuracy.{name}": _mean(correct[target == i]) for i, name in enumerate(names)}
 
     by_snr = None
     if "snr" in split.tags:
         snr = np.asarray(split.tags["snr"]).reshape(-1)
-        by_snr = _by_snr(snr, target, correct, names)
+        by_snr = _group_by_snr(snr, target, correct, names)
         metrics |= {
             f"accuracy_snr.{value:g}": float(accuracy)
             for value, accuracy in zip(by_snr["snr"], by_snr["accuracy"], strict=True)
         }
         metrics["accuracy_high_snr"] = _mean(correct[snr >= HIGH_SNR_DB])
-    return Evaluation(_finite(metrics), confusion, by_snr)
+    return Evaluation(_keep_finite(metrics), confusion, by_snr)
 
 
-def predicted_classes(task: Task, scores: np.ndarray, threshold: float) -> np.ndarray:
+def predict_classes(task: Task, scores: np.ndarray, threshold: float) -> np.ndarray:
     """The class index of each example, (examples,), from its scores (examples, outputs); -1 where one of them is not
     finite."""
     predicted = scores[:, 0] > threshold if task == "binary" else np.argmax(scores, axis=1)
     return np.where(np.isfinite(scores).all(axis=1), predicted.astype(np.int64), -1)
 
 
-def _finite(metrics: dict[str, float]) -> dict[str, float]:
+def _keep_finite(metrics: dict[str, float]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items() if np.isfinite(value)}
 
 
@@ -122,14 +122,14 @@ def _mean(values: np.ndarray) -> float:
     return float(np.mean(values)) if len(values) else float("nan")
 
 
-def _area(positive: np.ndarray, score: np.ndarray) -> float:
+def _compute_auc(positive: np.ndarray, score: np.ndarray) -> float:
     """Area under the ROC curve, NaN where one of the two sides has no example or a score is not finite."""
     if not 0 < positive.sum() < len(positive) or not np.isfinite(score).all():
         return float("nan")
     return float(roc_auc_score(positive, score))
 
 
-def _log_loss(target: np.ndarray, probabilities: np.ndarray) -> float:
+def _compute_log_loss(target: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean negative log-likelihood of rows of class probabilities; NaN where they are none."""
     sums = probabilities.sum(axis=1)
     if (
@@ -143,7 +143,7 @@ def _log_loss(target: np.ndarray, probabilities: np.ndarray) -> float:
     return float(-np.log(np.clip(chosen, SMALLEST_PROBABILITY, 1)).mean())
 
 
-def _multiclass(target: np.ndarray, predicted: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+def _evaluate_multiclass(target: np.ndarray, predicted: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     present = np.unique(target)
     if not len(present):
         return {}
@@ -152,16 +152,18 @@ def _multiclass(target: np.ndarray, predicted: np.ndarray, scores: np.ndarray) -
     for average, options in {"macro": {"labels": present}, "micro": {}}.items():
         figures = precision_recall_fscore_support(target, predicted, average=average, zero_division=0, **options)
         metrics |= {f"{name}_{average}": value for name, value in zip(_FIGURES, figures, strict=False)}
-    areas = [_area(target == label, scores[:, label]) for label in present]
+    areas = [_compute_auc(target == label, scores[:, label]) for label in present]
     defined = [area for area in areas if np.isfinite(area)]
     return {
         **metrics,
         "roc_auc_macro": float(np.mean(defined)) if defined else float("nan"),
-        "log_loss": _log_loss(target, scores),
+        "log_loss": _compute_log_loss(target, scores),
     }
 
 
-def _binary(target: np.ndarray, predicted: np.ndarray, score: np.ndarray, threshold: float) -> dict[str, float]:
+def _evaluate_binary(
+    target: np.ndarray, predicted: np.ndarray, score: np.ndarray, threshold: float
+) -> dict[str, float]:
     positive = target == 1
     figures = precision_recall_fscore_support(target, predicted, labels=[1], zero_division=0)
     metrics = {name: values[0] for name, values in zip(_FIGURES, figures, strict=False)} if positive.any() else {}
@@ -169,13 +171,13 @@ def _binary(target: np.ndarray, predicted: np.ndarray, score: np.ndarray, thresh
         **metrics,
         "sensitivity": _mean(predicted[positive] == 1),
         "specificity": _mean(predicted[~positive] == 0),
-        "roc_auc": _area(positive, score),
-        "log_loss": _log_loss(target, np.stack([1 - score, score], axis=1)),
+        "roc_auc": _compute_auc(positive, score),
+        "log_loss": _compute_log_loss(target, np.stack([1 - score, score], axis=1)),
         "threshold": threshold,
     }
 
 
-def _regression(prediction: np.ndarray, split: Split) -> Evaluation:
+def _evaluate_regression(prediction: np.ndarray, split: Split) -> Evaluation:
     target = np.asarray(split.y)
     if prediction.size != target.size or len(prediction) != len(target):
         raise ValueError(f"a prediction of shape {prediction.shape} for a target of shape {target.shape}")
@@ -186,7 +188,7 @@ def _regression(prediction: np.ndarray, split: Split) -> Evaluation:
     mse = float(mean_squared_error(truth, guess))
     variance = float(truth.var())
     return Evaluation(
-        _finite(
+        _keep_finite(
             {
                 "mse": mse,
                 "mae": float(mean_absolute_error(truth, guess)),
@@ -196,7 +198,7 @@ def _regression(prediction: np.ndarray, split: Split) -> Evaluation:
     )
 
 
-def _by_snr(snr: np.ndarray, target: np.ndarray, correct: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
+def _group_by_snr(snr: np.ndarray, target: np.ndarray, correct: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
     table = pd.DataFrame({"snr": snr, "correct": correct, "target": target})
     rows = table.groupby("snr")["correct"].agg(count="size", accuracy="mean")
     per_class = table.pivot_table(index="snr", columns="target", values="correct", aggfunc="mean")

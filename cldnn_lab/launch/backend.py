@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.launch import cores, device
-from cldnn_lab.models.quiet import quiet
-from cldnn_lab.training.policy import Policy, choose
+from cldnn_lab.models.quiet import silence_backends
+from cldnn_lab.training.policy import Policy, choose_policy
 
 if TYPE_CHECKING:
     from cldnn_lab.config.schema import Config
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _threads: int | None = None  # to which this process was limited when Keras was imported
 
 
-def suits(backend: str, threads: int | None) -> bool:
+def is_bound_to(backend: str, threads: int | None) -> bool:
     """Whether this process can run on ``backend`` with so many threads: Keras is not imported yet, or just so."""
     keras = sys.modules.get("keras")
     return keras is None or (str(keras.backend.backend()) == backend and threads == _threads)
@@ -47,7 +47,7 @@ def bind(backend: str, threads: int | None = None) -> None:
     """
     global _threads
     if threads != _threads:
-        cores.limit(threads)
+        cores.limit_cores(threads)
     _threads = threads
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -66,7 +66,7 @@ def load(backend: str) -> Any:
 def _import() -> Any:
     backend = os.environ["KERAS_BACKEND"]
     try:
-        with quiet():
+        with silence_backends():
             import keras
     except ModuleNotFoundError as error:
         extra = "" if backend == "tensorflow" else f" (pip install 'cldnn-lab[{backend}]')"
@@ -91,14 +91,19 @@ def start(config: Config, data_bytes: int = 0) -> Policy:
         from cldnn_lab.training.engines.tensorflow import forget_graphs
 
         forget_graphs()
-    memory = device.memory()
+    memory = device.get_memory()
     # Half of it is left to the network.
     fits = memory is None or data_bytes <= memory / 2
-    chosen = choose(
-        config.settings, config.backend, config.model, device.words(), fits=fits, bfloat16=device.bfloat16()
+    chosen = choose_policy(
+        config.settings,
+        config.backend,
+        config.model,
+        device.describe_device(),
+        fits=fits,
+        bfloat16=device.has_bfloat16(),
     )
     keras.config.set_dtype_policy(chosen.precision)
-    with quiet():  # seeding imports TensorFlow, whatever the backend
+    with silence_backends():  # seeding imports TensorFlow, whatever the backend
         keras.utils.set_random_seed(config.settings.seed)
     return chosen
 
@@ -112,7 +117,7 @@ def run_apart(folder: Path) -> int:
     # Ctrl-C reaches both processes; the one that trains writes what it has, so this one waits for it.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with cores.all_of_them():  # a new process inherits the cores of the thread that starts it
+        with cores.use_all_cores():  # a new process inherits the cores of the thread that starts it
             status = subprocess.run(
                 [sys.executable, "-m", "cldnn_lab.launch.worker", str(folder)], check=False
             ).returncode

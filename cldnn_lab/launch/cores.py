@@ -18,7 +18,7 @@ AVAILABLE: frozenset[int] = frozenset(os.sched_getaffinity(0) if hasattr(os, "sc
 _taken: dict[int, int] = {}  # core to the descriptor of its locked file
 
 
-def limit(count: int | None) -> None:
+def limit_cores(count: int | None) -> None:
     """Run this thread, and those that it starts from now on, on ``count`` cores; on all that there are for None.
 
     Cores that no other run of this user has taken come first; where there are too few, the rest is drawn by chance.
@@ -39,7 +39,7 @@ def limit(count: int | None) -> None:
 
 
 @contextlib.contextmanager
-def all_of_them() -> Iterator[None]:
+def use_all_cores() -> Iterator[None]:
     """A process started inside may run on every core; this one keeps those that it has taken."""
     if not AVAILABLE:
         yield

@@ -10,7 +10,7 @@ from typing import Any
 _CAPABILITY = 8
 
 
-def words() -> str:
+def describe_device() -> str:
     """What computes, in words: ``CPU, 2 threads`` or the accelerators' names."""
     import keras
 
@@ -31,7 +31,7 @@ def words() -> str:
     return f"CPU, {threads} thread{'' if threads == 1 else 's'}"
 
 
-def memory() -> int | None:
+def get_memory() -> int | None:
     """Bytes of the accelerator; None for a processor, which computes where the data lies, and for TensorFlow, which
     does not say."""
     import keras
@@ -47,14 +47,14 @@ def memory() -> int | None:
     return None
 
 
-def bfloat16() -> bool:
+def has_bfloat16() -> bool:
     """Whether all that computes multiplies bfloat16 natively: a TPU, an NVIDIA GPU of compute capability 8.0 or more,
     a processor with instructions for it. A GPU that does not say counts as one that does not."""
-    found = _accelerators()
+    found = _list_accelerators()
     return all(kind == "tpu" or _major(capability) >= _CAPABILITY for kind, capability in found) if found else _cpu()
 
 
-def _accelerators() -> list[tuple[str, Any]]:
+def _list_accelerators() -> list[tuple[str, Any]]:
     """Kind (``gpu``, ``tpu``) and compute capability of each, as the backend says it; None where it does not."""
     import keras
 

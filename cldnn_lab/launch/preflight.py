@@ -19,7 +19,7 @@ from cldnn_lab.launch.backend import check_threads
 from cldnn_lab.runs.directory import Run
 
 
-def checked(config: DictConfig, choices: Mapping[str, Any] | None = None) -> Config:
+def check_config(config: DictConfig, choices: Mapping[str, Any] | None = None) -> Config:
     """A composed config with or without its ``hydra`` node, parsed, for a run on this machine.
 
     Args:
@@ -44,7 +44,7 @@ class Preflight(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the config and take the run directory."""
         try:
-            checked(config)
+            check_config(config)
             Run(Path(_take(config, "hydra.run.dir"))).check()
         except ConfigError as mistake:
             refuse(mistake)
@@ -54,7 +54,7 @@ class Preflight(Callback):
         sweep's directory."""
         for job, composed in _jobs(config):
             try:
-                checked(composed)
+                check_config(composed)
             except ConfigError as mistake:
                 refuse(ConfigError(f"in the run with {' '.join(job) or 'no overrides'}: {mistake} No run was started."))
         try:

@@ -11,7 +11,7 @@ import signal
 import sys
 
 from cldnn_lab import runs
-from cldnn_lab.launch.preflight import checked
+from cldnn_lab.launch.preflight import check_config
 from cldnn_lab.train import attempt
 
 
@@ -26,7 +26,7 @@ def main() -> int:
     for name, level in (("jax", logging.WARNING), ("tensorflow", logging.ERROR)):
         logging.getLogger(name).setLevel(level)
     try:
-        return attempt(checked(run.config, run.choices), run)
+        return attempt(check_config(run.config, run.choices), run)
     except KeyboardInterrupt:
         return 130
 

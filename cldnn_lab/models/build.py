@@ -15,7 +15,7 @@ from cldnn_lab.config import targets
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.model import check_model
 from cldnn_lab.models import layers as _layers  # noqa: F401  (registers the project's layers)
-from cldnn_lab.models.ending import output_activation
+from cldnn_lab.models.ending import find_output_activation
 
 _RANKS = {3: "image", 2: "sequence", 1: "vector"}
 _READS = {
@@ -57,14 +57,14 @@ def build(
     Raises:
         ConfigError: where the model cannot take the data, with the shapes and the config key.
     """
-    config = _resolved(model, input_shape, outputs, data_name, vocabulary, stateful)
+    config = _fill_in(model, input_shape, outputs, data_name, vocabulary, stateful)
     check_model(config)
     if stateful and batch_size is None:
         raise ConfigError("A model that keeps its state needs a fixed batch: give batch_size.")
     _check_input(config, input_shape, vocabulary, data_name)
 
     entry = keras.Input(shape=input_shape, batch_size=batch_size, dtype="int32" if vocabulary else None, name="input")
-    stack = _layers_of(config["layers"])
+    stack = _make_layers(config["layers"])
     try:
         network = keras.Sequential([entry, *(layer for _, layer in stack)], name=config.get("name", "model"))
     except Exception as error:
@@ -74,23 +74,23 @@ def build(
     return network
 
 
-def summary_table(model: keras.Model) -> str:
+def summarize(model: keras.Model) -> str:
     """The layers of a built model as aligned text: name, class, output shape, parameters; then the totals."""
     rows = [("layer", "class", "output shape", "parameters")]
     for layer in model.layers:
-        count = f"{parameters(layer):,}"
-        rows.append((layer.name, type(layer).__name__, _shape(layer.output.shape), count))
+        count = f"{count_parameters(layer):,}"
+        rows.append((layer.name, type(layer).__name__, _format_shape(layer.output.shape), count))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
 
     def line(row: Sequence[str]) -> str:
         text = "  ".join(cell.ljust(width) for cell, width in zip(row[:3], widths[:3], strict=True))
         return f"{text}  {row[3].rjust(widths[3])}"
 
-    trainable = sum(_size(variable) for variable in model.trainable_variables)
-    total = parameters(model)
+    trainable = sum(_count_values(variable) for variable in model.trainable_variables)
+    total = count_parameters(model)
     rule = "-" * len(line(rows[0]))
     totals = [
-        f"input {_shape(model.input_shape)}",
+        f"input {_format_shape(model.input_shape)}",
         f"total parameters {total:,}",
         f"trainable parameters {trainable:,}",
         f"non-trainable parameters {total - trainable:,}",
@@ -98,17 +98,17 @@ def summary_table(model: keras.Model) -> str:
     return "\n".join([line(rows[0]), rule, *map(line, rows[1:]), rule, *totals]) + "\n"
 
 
-def parameters(model: keras.layers.Layer) -> int:
+def count_parameters(model: keras.layers.Layer) -> int:
     """Number of weights of a built model or layer, without the hidden states that stateful layers keep."""
     states = {
         id(state)
         for layer in model._flatten_layers()
         for state in keras.tree.flatten(getattr(layer, "states", None) or [])
     }
-    return sum(_size(variable) for variable in model.weights if id(variable) not in states)
+    return sum(_count_values(variable) for variable in model.weights if id(variable) not in states)
 
 
-def _resolved(
+def _fill_in(
     model: DictConfig,
     input_shape: tuple[int, ...],
     outputs: int,
@@ -166,7 +166,7 @@ def _check_input(
     raise ConfigError(f"The model reads {reads}, but {data_name} gives {_READS[given]} of shape {input_shape}{hint}.")
 
 
-def _layers_of(nodes: Sequence[Mapping[str, Any]]) -> list[tuple[int, keras.layers.Layer]]:
+def _make_layers(nodes: Sequence[Mapping[str, Any]]) -> list[tuple[int, keras.layers.Layer]]:
     """Every layer with the index of its entry; dropout at rate 0 is left out."""
     present = [index for index, node in enumerate(nodes) if not _is_nothing(node)]
     last = max(present, default=None)
@@ -174,7 +174,7 @@ def _layers_of(nodes: Sequence[Mapping[str, Any]]) -> list[tuple[int, keras.laye
     for index in present:
         node = nodes[index]
         # Softmax and losses lose too much in 16 bits; Keras advises float32 for what leaves a model.
-        with _float32() if index == last else nullcontext():
+        with _use_float32() if index == last else nullcontext():
             made = targets.instantiate(node, f"model.layers[{index}]")
         stack.extend((index, layer) for layer in (made if isinstance(made, list) else [made]))
     return stack
@@ -188,7 +188,7 @@ def _is_nothing(node: Mapping[str, Any]) -> bool:
 
 
 @contextmanager
-def _float32() -> Iterator[None]:
+def _use_float32() -> Iterator[None]:
     """A context in which layers are made to compute in float32, also those inside another."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
@@ -203,17 +203,17 @@ def _explain(
 ) -> ConfigError:
     """Which layer refuses which shape, found by adding them one by one."""
     tensor = keras.KerasTensor(shape)
-    for index, layer in _layers_of(nodes):
+    for index, layer in _make_layers(nodes):
         before = tuple(tensor.shape)
         too_large = _kernel_too_large(layer, before)
         if too_large:
-            return ConfigError(f"{_place(index, layer)}: {too_large}, on {data_name}; {_SMALLER}.")
+            return ConfigError(f"{_locate(index, layer)}: {too_large}, on {data_name}; {_SMALLER}.")
         try:
             tensor = layer(tensor)
         except Exception as cause:
-            place = _place(index, layer)
-            return ConfigError(f"{place} cannot take input of shape {_shape(before)}: {_reason(cause)}")
-    return ConfigError(f"The model cannot be built for {data_name}: {_reason(error)}")
+            place = _locate(index, layer)
+            return ConfigError(f"{place} cannot take input of shape {_format_shape(before)}: {_extract_reason(cause)}")
+    return ConfigError(f"The model cannot be built for {data_name}: {_extract_reason(error)}")
 
 
 _SMALLER = "make the kernel or the pools before it smaller, or use larger examples"
@@ -224,7 +224,7 @@ def _check_shapes(stack: Sequence[tuple[int, keras.layers.Layer]], data_name: st
     for index, layer in stack:
         if 0 in tuple(layer.output.shape)[1:]:
             raise ConfigError(
-                f"{_place(index, layer)} leaves nothing of its input of shape {_shape(layer.input.shape)}, "
+                f"{_locate(index, layer)} leaves nothing of its input of shape {_format_shape(layer.input.shape)}, "
                 f"on {data_name}; {_SMALLER}."
             )
 
@@ -236,7 +236,7 @@ def _check_output(network: keras.Model, config: Mapping[str, Any], outputs: int,
             f"The model ends in {width} outputs but {data_name} needs {outputs}: "
             "write units: ${model.outputs} in its last layer."
         )
-    if outputs == 1 and output_activation(network) == "softmax":
+    if outputs == 1 and find_output_activation(network) == "softmax":
         key = "model.output_activation" if "output_activation" in config else "the last layer's activation"
         raise ConfigError(
             f"{key}=softmax over a single output is always 1: set sigmoid for the binary task {data_name}."
@@ -250,15 +250,15 @@ def _kernel_too_large(layer: keras.layers.Layer, shape: tuple[int | None, ...]) 
     picture = shape[1:-1]
     if any(side is not None and extent > side for extent, side in zip(size, picture, strict=True)):
         kind = "kernel" if hasattr(layer, "kernel_size") else "pool"
-        return f"its {kind} {tuple(size)} is larger than its input of shape {_shape(shape)}"
+        return f"its {kind} {tuple(size)} is larger than its input of shape {_format_shape(shape)}"
     return None
 
 
-def _place(index: int, layer: keras.layers.Layer) -> str:
+def _locate(index: int, layer: keras.layers.Layer) -> str:
     return f"model.layers[{index}] ({type(layer).__name__} {layer.name})"
 
 
-def _reason(error: Exception) -> str:
+def _extract_reason(error: Exception) -> str:
     # Around an error in a layer's call Keras prints where it was, the reason in bold, and every argument.
     bold = re.search(r"\x1b\[1m(.+?)\x1b\[0m", str(error), re.DOTALL)
     text = " ".join((bold.group(1) if bold else str(error)).split())
@@ -266,12 +266,12 @@ def _reason(error: Exception) -> str:
     return f"{sentence or type(error).__name__}."
 
 
-def _shape(shape: Sequence[int | None]) -> str:
+def _format_shape(shape: Sequence[int | None]) -> str:
     """A shape without its batch, as people write it."""
     return "(" + ", ".join("any" if side is None else str(side) for side in shape[1:]) + ")"
 
 
-def _size(variable: Any) -> int:
+def _count_values(variable: Any) -> int:
     size = 1
     for side in variable.shape:
         size *= side

@@ -36,7 +36,7 @@ _REARRANGING = (
 _JOINT = ("softmax", "log_softmax", "sparsemax")
 
 
-def output_activation(model: keras.Model) -> str | None:
+def find_output_activation(model: keras.Model) -> str | None:
     """The name, as in ``keras.activations``, of the activation that the outputs of ``model`` went through.
 
     It is sought behind whatever hands values on: ``Flatten``, dropout, pooling, ``TimeDistributed``, the project's

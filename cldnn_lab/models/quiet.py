@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def silence_backends() -> Iterator[None]:
     """Keep TensorFlow's start-up chatter, which its C++ side writes past Python and which says nothing that a
     user can act on, from standard error. Python's own exceptions come through."""
     try:

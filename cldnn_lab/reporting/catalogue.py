@@ -13,7 +13,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from cldnn_lab.config.groups import CONFIGS, options
+from cldnn_lab.config.groups import CONFIGS, list_options
 
 _HEADINGS = {
     "000": "Report 000: convolutional LSTM networks on Fashion-MNIST and RadioML",
@@ -62,12 +62,14 @@ class Experiment:
         return {str(key): value for key, value in about.items()}
 
 
-def names() -> list[str]:
+def list_experiments() -> list[str]:
     """Every experiment, in the order of its document; files that begin with ``_`` are shared parts of others."""
-    return sorted(options("experiment"), key=lambda name: [part.zfill(3) for part in re.findall(r"\d+|[^\d]+", name)])
+    return sorted(
+        list_options("experiment"), key=lambda name: [part.zfill(3) for part in re.findall(r"\d+|[^\d]+", name)]
+    )
 
 
-def experiments(chosen: Sequence[str] | None = None, overrides: Sequence[str] = ()) -> Iterable[Experiment]:
+def compose_experiments(chosen: Sequence[str] | None = None, overrides: Sequence[str] = ()) -> Iterable[Experiment]:
     """Compose experiments.
 
     Args:
@@ -75,15 +77,15 @@ def experiments(chosen: Sequence[str] | None = None, overrides: Sequence[str] = 
         overrides: applied to each, as on the command line.
     """
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        for name in names() if chosen is None else chosen:
+        for name in list_experiments() if chosen is None else chosen:
             yield Experiment(name, compose("train", [f"experiment={name}", *overrides]))
 
 
-def page(listed: Iterable[Experiment]) -> str:
+def write_page(listed: Iterable[Experiment]) -> str:
     """The tables in Markdown, a section a document."""
     sections: dict[str, list[str]] = {}
     for experiment in listed:
-        sections.setdefault(experiment.name.split("/")[0], []).append(_row(experiment))
+        sections.setdefault(experiment.name.split("/")[0], []).append(_write_row(experiment))
     lines = [_INTRODUCTION]
     for folder, rows in sections.items():
         head = "| part | what | experiment | published | measured | on what | remarks |\n|---|---|---|---|---|---|---|"
@@ -91,27 +93,27 @@ def page(listed: Iterable[Experiment]) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def _row(experiment: Experiment) -> str:
+def _write_row(experiment: Experiment) -> str:
     about = experiment.about
     measured = about.get("measured") or []
     cells = (
         about["part"],
         about["title"],
         f"`{experiment.name}`",
-        _figures(about.get("published") or {}),
-        "<br>".join(_figures(run["figures"]) for run in measured),
-        "<br>".join(_budget(run) for run in measured) or f"not run; takes about {about['time']}",
+        _format_figures(about.get("published") or {}),
+        "<br>".join(_format_figures(run["figures"]) for run in measured),
+        "<br>".join(_describe_budget(run) for run in measured) or f"not run; takes about {about['time']}",
         about.get("note") or "",
     )
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
-def _figures(figures: Mapping[str, float]) -> str:
+def _format_figures(figures: Mapping[str, float]) -> str:
     """``{"test_accuracy": 0.98}`` as ``test accuracy 0.98``."""
     return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
 
 
-def _budget(run: Mapping[str, Any]) -> str:
+def _describe_budget(run: Mapping[str, Any]) -> str:
     parts = [
         run["budget"],
         f"{run['seconds']:,.0f} s" if "seconds" in run else None,
@@ -122,4 +124,4 @@ def _budget(run: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(page(experiments()), end="")
+    print(write_page(compose_experiments()), end="")

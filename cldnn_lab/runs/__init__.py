@@ -10,7 +10,7 @@ from cldnn_lab.runs.directory import (
     MODEL,
     NAMES,
     Run,
-    environment,
+    describe_environment,
     open,
 )
 
@@ -24,6 +24,6 @@ __all__ = [
     "MODEL",
     "NAMES",
     "Run",
-    "environment",
+    "describe_environment",
     "open",
 ]

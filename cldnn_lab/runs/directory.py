@@ -76,7 +76,7 @@ class Run:
             manifest.remove(looks)
             manifest.remove_empty(looks)
         manifest.remove(self.folder)
-        manifest.begin(self.folder)
+        manifest.begin_list(self.folder)
 
     def write(self, name: str, fill: Callable[[Path], object]) -> Path:
         """Let ``fill`` write the file ``name``, whole or not at all, and list it; the finished path."""
@@ -196,7 +196,7 @@ def open(folder: str | os.PathLike[str]) -> Run:
     return Run(path)
 
 
-def environment() -> dict[str, Any]:
+def describe_environment() -> dict[str, Any]:
     """What the run was computed with: versions, operating system and the project's git revision, if any."""
     names = (
         "keras",
@@ -209,25 +209,25 @@ def environment() -> dict[str, Any]:
         "hydra-core",
         "omegaconf",
     )
-    versions = {name: _version(name) for name in ("cldnn-lab", *names)}
+    versions = {name: _find_version(name) for name in ("cldnn-lab", *names)}
     return {
         "python": platform.python_version(),
         **{f"version.{name}": version for name, version in versions.items() if version},
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": _find_processor(),
         "command": " ".join(sys.argv),
-        **_git_revision(),
+        **_find_git_revision(),
     }
 
 
-def _version(name: str) -> str | None:
+def _find_version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
 
 
-def _processor() -> str:
+def _find_processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -235,7 +235,7 @@ def _processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
-def _git_revision() -> dict[str, Any]:
+def _find_git_revision() -> dict[str, Any]:
     """Revision of the checkout that this code runs from, and whether it has uncommitted changes."""
     here = Path(__file__).resolve().parent
 

@@ -12,8 +12,8 @@ from cldnn_lab.config.schema import Config
 from cldnn_lab.data import fingerprint
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.evaluation.metrics import Evaluation
-from cldnn_lab.models.build import parameters, summary_table
-from cldnn_lab.models.quiet import quiet
+from cldnn_lab.models.build import count_parameters, summarize
+from cldnn_lab.models.quiet import silence_backends
 from cldnn_lab.runs.directory import Run
 from cldnn_lab.training.fit import Outcome
 from cldnn_lab.training.policy import Policy
@@ -73,7 +73,7 @@ def collect(
         **({"best_epoch": best["epoch"], "best_step": best["step"]} if best else {}),
         **({"best_by": f"{validated_on} {outcome.judged_by}"} if best else {}),
         "validated_on": validated_on,
-        "parameters": parameters(session.model),
+        "parameters": count_parameters(session.model),
         "epochs": outcome.steps / session.plan.per_epoch,
         "steps": outcome.steps,
         "seconds": seconds,
@@ -102,11 +102,11 @@ def collect(
     }
 
 
-def introduction(session: Session, policy: Policy) -> str:
+def introduce(session: Session, policy: Policy) -> str:
     """What is about to be trained, and how, in two lines."""
     plan = session.plan
     return (
-        f"Model: {parameters(session.model):,} parameters; {plan.total:,} batches of {plan.batch_size}, "
+        f"Model: {count_parameters(session.model):,} parameters; {plan.total:,} batches of {plan.batch_size}, "
         f"{plan.per_epoch:,} an epoch; loss {session.loss}\n"
         f"Policy: {policy}"
     )
@@ -114,11 +114,11 @@ def introduction(session: Session, policy: Policy) -> str:
 
 def write_before_training(run: Run, session: Session, policy: Policy) -> None:
     """What is known before the first batch: the layer table and the environment."""
-    run.write(runs.LAYERS, lambda path: path.write_text(summary_table(session.model) + "\n", encoding="utf-8"))
+    run.write(runs.LAYERS, lambda path: path.write_text(summarize(session.model) + "\n", encoding="utf-8"))
     run.write_json(
         runs.ENVIRONMENT,
         {
-            **runs.environment(),
+            **runs.describe_environment(),
             "backend": policy.backend,
             "device": policy.device,
             "data_source": session.dataset.origin,
@@ -175,19 +175,19 @@ def save_model(run: Run, model: keras.Model) -> None:
     """model.keras, whole or not at all."""
     # Keras imports TensorFlow to save, whatever the backend. The file beside the name keeps its suffix, by which
     # Keras knows the format.
-    with quiet():
+    with silence_backends():
         run.write(runs.MODEL, lambda path: model.save(path))
 
 
-def table(metrics: dict[str, Any], folder: Path) -> str:
+def format_metrics(metrics: dict[str, Any], folder: Path) -> str:
     """The main figures as aligned lines, and where everything is."""
     shown = [(name, metrics[name]) for name in _SHOWN if metrics.get(name) is not None]
     width = max(len(name) for name, _ in shown)
-    lines = [f"  {name:<{width}}  {_figure(name, value)}" for name, value in shown]
+    lines = [f"  {name:<{width}}  {_format_value(name, value)}" for name, value in shown]
     return "\n".join([*lines, f"Results: {folder}"])
 
 
-def _figure(name: str, value: Any) -> str:
+def _format_value(name: str, value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):

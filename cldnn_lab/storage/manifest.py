@@ -1,7 +1,7 @@
 """What this program wrote into a folder, by a list kept there: nothing else is ever overwritten or removed.
 
 A name is listed before its file is written, so the list of a run that was killed covers its files too. A folder keeps
-its list from :func:`begin` on; where there is none, :func:`write` only sees to it that files are whole.
+its list from :func:`begin_list` on; where there is none, :func:`write` only sees to it that files are whole.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from cldnn_lab.config.errors import ConfigError
 LIST = ".cldnn_lab.json"
 
 
-def begin(folder: Path) -> None:
+def begin_list(folder: Path) -> None:
     """Keep a list in ``folder`` from now on; one that is there goes on."""
     if not (folder / LIST).is_file():
         _save(folder, [])
 
 
-def names(folder: Path) -> list[str]:
+def list_names(folder: Path) -> list[str]:
     """What the list of ``folder`` holds, as paths relative to it; nothing if there is none that can be read."""
     try:
         found = json.loads((folder / LIST).read_text(encoding="utf-8"))
@@ -38,7 +38,7 @@ def check(folder: Path, patterns: Iterable[str]) -> None:
     Raises:
         ConfigError: naming the file.
     """
-    listed = set(names(folder))
+    listed = set(list_names(folder))
     for pattern in patterns:
         for path in sorted(folder.glob(pattern)):
             if path.name not in listed or path.is_symlink() or not path.is_file():
@@ -51,7 +51,7 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
     Raises:
         ConfigError: if the folder keeps a list and somebody else's file has the name.
     """
-    if (path.parent / LIST).is_file() and path.name not in names(path.parent):
+    if (path.parent / LIST).is_file() and path.name not in list_names(path.parent):
         if os.path.lexists(path):
             raise _foreign(path)
         add(path.parent, [path])
@@ -66,7 +66,7 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
 
 def add(folder: Path, paths: Iterable[Path]) -> None:
     """List files inside ``folder``."""
-    listed = names(folder)
+    listed = list_names(folder)
     new = [name for name in (path.relative_to(folder).as_posix() for path in paths) if name not in listed]
     if new:
         _save(folder, [*listed, *new])
@@ -75,7 +75,7 @@ def add(folder: Path, paths: Iterable[Path]) -> None:
 def remove(folder: Path) -> None:
     """Remove the regular files that the list of ``folder`` names, the folders that this leaves empty, and the list."""
     root = folder.resolve()
-    for name in names(folder):
+    for name in list_names(folder):
         path = folder / name
         if not path.parent.resolve().is_relative_to(root):  # a list that somebody wrote
             continue

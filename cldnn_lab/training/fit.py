@@ -136,7 +136,7 @@ class Plan:
 
     def test_batches(self, examples: int) -> list[np.ndarray]:
         """All examples of a test set in order, in batches; whole batches only where the batch size is fixed."""
-        batches = in_batches(np.arange(examples, dtype=np.int32), self.batch_size)
+        batches = split_batches(np.arange(examples, dtype=np.int32), self.batch_size)
         return batches[:1] if self.drop_last else batches
 
     def tested(self, examples: int) -> int:
@@ -161,7 +161,7 @@ class Plan:
         return self.row_every == self.per_epoch and self.total % self.per_epoch == 0
 
 
-def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
+def split_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
     """``order`` (n,) as whole batches (n // size, size) and, where n is no multiple, a smaller one (1, rest)."""
     whole = len(order) // size * size
     parts = [order[:whole].reshape(-1, size), order[whole:].reshape(1, -1)]
@@ -260,7 +260,7 @@ class _Walk:
         while step < steps.stop:
             epoch, offset = divmod(step, self.plan.per_epoch)
             if epoch != self.epoch:
-                self.epoch, self.parts = epoch, in_batches(self.plan.order(epoch), self.plan.batch_size)
+                self.epoch, self.parts = epoch, split_batches(self.plan.order(epoch), self.plan.batch_size)
             # The smaller last batch of an epoch is a call of its own: its shape is compiled apart.
             whole = len(self.parts[0])
             part, start = (self.parts[0], offset) if offset < whole else (self.parts[1], offset - whole)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cldnn_lab.data.dataset import Task
 
 
-def scores(loss: Any, outputs: np.ndarray) -> np.ndarray:
+def read_scores(loss: Any, outputs: np.ndarray) -> np.ndarray:
     """Outputs (examples, outputs) as a network's Keras loss reads them: logits as the probabilities that they stand
     for, those of a softmax or of a sigmoid each, and all others as they are."""
     import keras

@@ -64,7 +64,7 @@ class Policy:
         return f"{self.backend} on {self.device}, {self.precision}, {how}, {data}, {layers}"
 
 
-def choose(
+def choose_policy(
     wanted: Wanted, backend: str, model: Mapping[str, Any], device: str, *, fits: bool = True, bfloat16: bool = False
 ) -> Policy:
     """The policy for a network.
@@ -73,30 +73,30 @@ def choose(
         wanted: what the config chooses itself.
         backend: as :func:`~cldnn_lab.config.backend.choose_backend` decided.
         model: the model's config.
-        device: as :func:`cldnn_lab.launch.device.words` describes it.
+        device: as :func:`cldnn_lab.launch.device.describe_device` describes it.
         fits: whether the data fits on the device beside the network.
         bfloat16: whether the device multiplies it natively.
     """
-    resident = _given(wanted.data_on_device, fits)
+    resident = _or_default(wanted.data_on_device, fits)
     processor = device.startswith("CPU")
     # A GPU has recurrent kernels and random numbers of its own, which Keras uses; XLA cannot compile those kernels.
     fast, xla = processor and backend != "torch", processor and is_recurrent(model)
     return Policy(
         backend,
         device,
-        precision(wanted.precision, model, bfloat16),
-        backend == "jax" or (backend == "tensorflow" and _given(wanted.xla, xla)),
+        choose_precision(wanted.precision, model, bfloat16),
+        backend == "jax" or (backend == "tensorflow" and _or_default(wanted.xla, xla)),
         wanted.batches_per_call or (None if resident else _BATCHES_SENT),
-        backend != "torch" and _given(wanted.fast_layers, fast),
+        backend != "torch" and _or_default(wanted.fast_layers, fast),
         resident,
     )
 
 
-def _given(wanted: bool | None, otherwise: bool) -> bool:
+def _or_default(wanted: bool | None, otherwise: bool) -> bool:
     return otherwise if wanted is None else wanted
 
 
-def precision(wanted: str, model: Mapping[str, Any], bfloat16: bool) -> str:
+def choose_precision(wanted: str, model: Mapping[str, Any], bfloat16: bool) -> str:
     """The Keras dtype policy for a run.
 
     Args:

@@ -16,7 +16,7 @@ from cldnn_lab.config.schema import Config
 from cldnn_lab.config.targets import instantiate
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.models.build import build
-from cldnn_lab.models.ending import output_activation
+from cldnn_lab.models.ending import find_output_activation
 from cldnn_lab.training import losses
 from cldnn_lab.training.engines.base import Engine, make_engine
 from cldnn_lab.training.fit import Outcome, Plan, fit
@@ -70,7 +70,7 @@ class Session:
         """The network's outputs for a split, (examples, outputs) or shaped like a regression's target; logits as the
         probabilities that they stand for."""
         outputs = self.model.predict(split.x, batch_size=self.plan.batch_size, verbose=0)
-        return losses.scores(self.engine.model.loss, np.asarray(outputs))
+        return losses.read_scores(self.engine.model.loss, np.asarray(outputs))
 
     def test(self, outcome: Outcome) -> dict[str, float]:
         """The loss and the metrics that were watched in training, on the test set: those of the last row of the
@@ -104,7 +104,7 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
     """
     settings = config.settings
     model = trained = _network(config, dataset, dataset.input_shape)
-    ending = output_activation(model)
+    ending = find_output_activation(model)
     if ending is None:
         log.warning(
             "What the network ends in cannot be read from its last layer (%s): its outputs are taken as they are, for "

@@ -30,7 +30,7 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "cldnn_lab"
 
 
-def cached(
+def generate_or_load(
     modulations: Sequence[str],
     snrs: Sequence[float],
     vectors: int,
@@ -63,7 +63,7 @@ def cached(
         "recipe": asdict(recipe),
         "part": part,
     }
-    path = (default_folder() if folder is None else Path(folder)) / file_name(parameters)
+    path = (default_folder() if folder is None else Path(folder)) / name_file(parameters)
     kept = _read(path, parameters)
     if kept is not None:
         _log.info("generated vectors read from %s", path)
@@ -78,7 +78,7 @@ def cached(
     return made
 
 
-def file_name(parameters: dict) -> str:
+def name_file(parameters: dict) -> str:
     """A name that says what is in the file; the hash tells apart what the name only counts.
 
     Such as ``rml2016-v2-11mods-snr-20to18x20-train-800x128-seed2016-1f0c9a3e.npz``.

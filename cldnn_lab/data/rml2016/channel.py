@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cldnn_lab.data.rml2016.signals import AFTER, BEFORE, SAMPLE_RATE, interpolate, phasor
+from cldnn_lab.data.rml2016.signals import AFTER, BEFORE, SAMPLE_RATE, interpolate, make_phasor
 
 SRO_STEP, SRO_LIMIT = 0.01, 50.0  # standard deviation in Hz per sample; Hz
 CFO_STEP, CFO_LIMIT = 0.01, 500.0
@@ -47,7 +47,7 @@ class Drift:
     cycles: np.ndarray
 
 
-def random_walk(normals: np.ndarray, start: np.ndarray, capture: np.ndarray, step: float, limit: float) -> Drift:
+def walk_at_random(normals: np.ndarray, start: np.ndarray, capture: np.ndarray, step: float, limit: float) -> Drift:
     """A frequency that starts at 0, takes a Gaussian step each sample and never passes the limit.
 
     As in GNU Radio's sro_model and cfo_model: f += step * normal, then f is cut to +-limit, then used.
@@ -94,7 +94,7 @@ def _clipped_walk(now: float, steps: np.ndarray, limit: float) -> np.ndarray:
     return walk
 
 
-def clock_positions(cycles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def place_clock(cycles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where a receiver whose clock drifts looks at the transmission.
 
     Its n-th sample is taken at n plus all offsets so far over the sample rate (GNU Radio's sro_model).
@@ -111,16 +111,16 @@ def clock_positions(cycles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def count_needed(positions: np.ndarray) -> int:
-    """How many samples :func:`sample_rate_offset` must be given for these positions."""
+    """How many samples :func:`apply_sample_rate_offset` must be given for these positions."""
     return int(positions.max()) + 1 + BEFORE + AFTER
 
 
-def sample_rate_offset(x: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def apply_sample_rate_offset(x: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Samples taken by a drifting clock, by 8-tap least-squares interpolation (GNU Radio's sro_model).
 
     Args:
         x: (windows, :func:`count_needed`), of which the first BEFORE lie before position 0.
-        positions: as :func:`clock_positions` gives them.
+        positions: as :func:`place_clock` gives them.
     """
     return interpolate(x, BEFORE + positions)
 
@@ -207,7 +207,7 @@ class Fading:
             for part, rate, phase in zip((gain.real, gain.imag), self.rates, self.phases, strict=True):
                 angle = rate[capture, path, :, None] * time[:, None] + phase[capture, path, :, None]
                 part[:] = self.scale * np.cos(angle).sum(axis=1)
-        sight = phasor(self.sight_rate[capture, None] * time + self.sight_phase[capture, None])
+        sight = make_phasor(self.sight_rate[capture, None] * time + self.sight_phase[capture, None])
         out[0] = math.sqrt(1 / (self.k + 1)) * out[0] + math.sqrt(self.k / (self.k + 1)) * sight
         return out
 
@@ -253,7 +253,7 @@ def draw_impairments(
             rng.standard_normal((count, 2 + length), dtype=np.float32)
             for rng, count in zip(generators, counts, strict=True)
         ]
-        return _with_history(random_walk(np.concatenate(normals), start, capture, step, limit))
+        return _with_history(walk_at_random(np.concatenate(normals), start, capture, step, limit))
 
     clock, carrier = drift(SRO_STEP, SRO_LIMIT), drift(CFO_STEP, CFO_LIMIT)
     return Impairments(clock, carrier, Fading.draw(generators).gains(start, capture, length))
@@ -282,13 +282,13 @@ def _trajectory() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     start = capture = np.zeros(1, np.int64)
     rng = np.random.default_rng(CHANNEL_SEED)
     clock, carrier = (
-        random_walk(rng.standard_normal((1, 2 + LONGEST), dtype=np.float32), start, capture, step, limit).cycles[0]
+        walk_at_random(rng.standard_normal((1, 2 + LONGEST), dtype=np.float32), start, capture, step, limit).cycles[0]
         for step, limit in ((SRO_STEP, SRO_LIMIT), (CFO_STEP, CFO_LIMIT))
     )
     return clock, carrier, Fading.published().gains(start, capture, LONGEST)[:, 0]
 
 
-def path_taps() -> np.ndarray:
+def design_path_taps() -> np.ndarray:
     """(paths, FADING_TAPS) float32: each path's magnitude, its delay spread over whole samples by a sinc.
 
     As GNU Radio does, the sinc is cut off before sample 0 and past the last tap.
@@ -306,7 +306,7 @@ def fade(x: np.ndarray, gains: np.ndarray) -> np.ndarray:
     """
     length = gains.shape[-1]
     out = np.zeros(gains.shape[1:], np.complex64)
-    for gain, taps in zip(gains, path_taps(), strict=True):
+    for gain, taps in zip(gains, design_path_taps(), strict=True):
         delayed = np.zeros_like(out)
         for lag in np.flatnonzero(np.abs(taps) > 1e-7):
             delayed += taps[lag] * x[..., HISTORY - lag : HISTORY - lag + length]

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.data.rml2016 import channel
 from cldnn_lab.data.rml2016.captures import Cell, plan
 from cldnn_lab.data.rml2016.modulators import TRANSMITTERS, prepare
 from cldnn_lab.data.rml2016.recipe import RML2016, Recipe
-from cldnn_lab.data.rml2016.signals import BEFORE, phasor
+from cldnn_lab.data.rml2016.signals import BEFORE, make_phasor
 
 MODULATIONS: tuple[str, ...] = tuple(sorted(TRANSMITTERS))
 
@@ -110,7 +110,7 @@ def check(modulations: Sequence[str], snrs: Sequence[float], vectors: int, *, le
     """
     for name in modulations:
         if name not in TRANSMITTERS:
-            raise ConfigError(f"unknown modulation {name!r}: {nearest(name, MODULATIONS)}.")
+            raise ConfigError(f"unknown modulation {name!r}: {suggest(name, MODULATIONS)}.")
     if not len(modulations) or len(set(modulations)) < len(modulations):
         raise ConfigError(f"modulations to generate: {list(modulations)} must name at least one, each once.")
     if not len(snrs) or len(set(snrs)) < len(snrs):
@@ -193,9 +193,9 @@ def transmit_and_fade(
         impaired = channel.published_impairments(start, length)
     else:
         impaired = channel.draw_impairments(generators, start, capture, length)
-    moved, positions = channel.clock_positions(impaired.clock)
+    moved, positions = channel.place_clock(impaired.clock)
     first = start - channel.HISTORY + moved - BEFORE
     x = transmitter.send(content, capture, first, channel.count_needed(positions), recipe, seed)
-    x = channel.sample_rate_offset(x, positions)
-    x *= phasor(2 * np.pi * impaired.carrier)
+    x = channel.apply_sample_rate_offset(x, positions)
+    x *= make_phasor(2 * np.pi * impaired.carrier)
     return channel.fade(x, impaired.gains)

@@ -20,8 +20,8 @@ from scipy.ndimage import map_coordinates
 from scipy.signal import hilbert, lfilter, remez, upfirdn
 
 from cldnn_lab.data.rml2016.recipe import Recipe
-from cldnn_lab.data.rml2016.signals import BEFORE, SAMPLE_RATE, interpolate, phasor
-from cldnn_lab.data.rml2016.sources import AUDIO_RATE, draw_bits, recording
+from cldnn_lab.data.rml2016.signals import BEFORE, SAMPLE_RATE, interpolate, make_phasor
+from cldnn_lab.data.rml2016.sources import AUDIO_RATE, draw_bits, make_recording
 
 SAMPLES_PER_SYMBOL = 8
 EXCESS_BANDWIDTH = 0.35
@@ -63,7 +63,7 @@ class Transmitter:
 # --- of bits ------------------------------------------------------------------------------------
 
 
-def constellation(name: str, *, raw: bool = False) -> np.ndarray:
+def make_constellation(name: str, *, raw: bool = False) -> np.ndarray:
     """The points of a linear modulation, complex64, of mean power 1.
 
     Args:
@@ -84,7 +84,7 @@ def constellation(name: str, *, raw: bool = False) -> np.ndarray:
     return (points if raw else points / np.sqrt(np.mean(np.abs(points) ** 2))).astype(np.complex64)
 
 
-def root_raised_cosine() -> np.ndarray:
+def design_root_raised_cosine() -> np.ndarray:
     """The pulse, SAMPLES_PER_SYMBOL per symbol, scaled so that unit symbols give unit mean power.
 
     With t in symbols and excess bandwidth b (Proakis, Digital Communications):
@@ -99,7 +99,7 @@ def root_raised_cosine() -> np.ndarray:
     return np.concatenate([right[::-1], [1 - b + 4 * b / np.pi], right])
 
 
-def gaussian_pulse() -> np.ndarray:
+def design_gaussian_pulse() -> np.ndarray:
     """GFSK's frequency pulse: a symbol-long rectangle smoothed by a Gaussian of bandwidth-time product BT.
 
     The Gaussian is exp(-(2 pi BT t)^2 / (2 ln 2)), t in symbols, its sum one, cut to 4 symbols, as in GNU
@@ -110,7 +110,7 @@ def gaussian_pulse() -> np.ndarray:
     return np.convolve(gaussian / gaussian.sum(), np.ones(SAMPLES_PER_SYMBOL))
 
 
-def pulse_windows(
+def cut_pulse_windows(
     symbols: np.ndarray, pulse: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int
 ) -> np.ndarray:
     """Windows of y[m] = sum over k of symbols[k] pulse[m - 8 k], without the rest of y.
@@ -172,20 +172,20 @@ def _sent_before(recipe: Recipe) -> int:
 
 def linear(name: str, bits: int) -> Transmitter:
     """BPSK, QPSK, 8PSK, PAM4, QAM16 or QAM64: symbols through a root-raised-cosine pulse."""
-    width = int(math.log2(len(constellation(name))))
+    width = int(math.log2(len(make_constellation(name))))
     weights = (1 << np.arange(width)).astype(np.uint8)
-    pulse = root_raised_cosine().astype(np.float32)
+    pulse = design_root_raised_cosine().astype(np.float32)
 
     def wave(sent: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int, recipe: Recipe) -> np.ndarray:
-        points = constellation(name, raw=recipe.raw_constellations)
-        return pulse_windows(points[sent @ weights], pulse, capture, first, length)
+        points = make_constellation(name, raw=recipe.raw_constellations)
+        return cut_pulse_windows(points[sent @ weights], pulse, capture, first, length)
 
     return _digital(bits, width, wave)
 
 
 def _gfsk(sent: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int, recipe: Recipe) -> np.ndarray:
     """Gaussian frequency-shift keying: 0.1 radians per sample either way, smoothed, at constant envelope."""
-    return _frequency_shift(sent, GFSK_SENSITIVITY * gaussian_pulse(), capture, first, length)
+    return _frequency_shift(sent, GFSK_SENSITIVITY * design_gaussian_pulse(), capture, first, length)
 
 
 def _cpfsk(sent: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int, recipe: Recipe) -> np.ndarray:
@@ -205,18 +205,18 @@ def _frequency_shift(
     before = np.where(passed >= 0, turns[capture, np.clip(passed, 0, symbols.shape[1] - 1)], 0) * pulse.sum()
     ahead = -(-(length + SAMPLES_PER_SYMBOL - 1) // SAMPLES_PER_SYMBOL)
     response = np.concatenate([np.cumsum(pulse), np.full((ahead + 1) * SAMPLES_PER_SYMBOL, pulse.sum())])
-    return phasor(before[:, None] + _recent(symbols, response, passed, capture, first, length))
+    return make_phasor(before[:, None] + _recent(symbols, response, passed, capture, first, length))
 
 
 def _recent(
     symbols: np.ndarray, response: np.ndarray, passed: np.ndarray, capture: np.ndarray, first: np.ndarray, length: int
 ) -> np.ndarray:
-    """:func:`pulse_windows` of the symbols after ``passed`` alone."""
+    """:func:`cut_pulse_windows` of the symbols after ``passed`` alone."""
     kept = np.arange(len(response) // SAMPLES_PER_SYMBOL) + passed[:, None] + 1
     inside = (kept >= 0) & (kept < symbols.shape[1])
     near = np.where(inside, symbols[capture[:, None], np.where(inside, kept, 0)], 0).astype(np.float32)
     rows = np.arange(len(first))
-    return pulse_windows(near, response, rows, first - SAMPLES_PER_SYMBOL * (passed + 1), length)
+    return cut_pulse_windows(near, response, rows, first - SAMPLES_PER_SYMBOL * (passed + 1), length)
 
 
 # --- of audio -----------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def _recent(
 def audio(seed: int, double_speed: bool) -> np.ndarray:
     """The recording that all analog transmissions of a seed are cut from: float32, full scale at AUDIO_SCALE."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, int.from_bytes(b"audio", "big")]))
-    whole = recording(rng, RECORDING_SECONDS) * np.float32(AUDIO_SCALE)
+    whole = make_recording(rng, RECORDING_SECONDS) * np.float32(AUDIO_SCALE)
     return whole[::2].copy() if double_speed else whole
 
 
@@ -239,7 +239,7 @@ def _sidebands(seed: int, double_speed: bool) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _fm_phase(seed: int, double_speed: bool, slow: bool) -> np.ndarray:
     """Phase of the recording's broadcast FM: radians, float64, at FM_RATE if ``slow``, else at SAMPLE_RATE."""
-    phase = wbfm_phase(audio(seed, double_speed))
+    phase = compute_wbfm_phase(audio(seed, double_speed))
     if slow:
         return phase
     # The phase is smooth where the signal is not, so it is the phase that is resampled, by a cubic spline.
@@ -294,7 +294,7 @@ def _am_ssb(begin: np.ndarray, first: np.ndarray, length: int, recipe: Recipe, s
     return 1 + _audio_windows(begin, first, length, _sidebands(seed, recipe.double_speed))
 
 
-def pre_emphasis(rate: float) -> tuple[np.ndarray, np.ndarray]:
+def design_pre_emphasis(rate: float) -> tuple[np.ndarray, np.ndarray]:
     """Filter coefficients (b, a) that raise audio above 1 / (2 pi 75 us) = 2.1 kHz by 6 dB an octave.
 
     H(s) = (s + w1) / (s + w2) by the bilinear transform, unit gain at 0 Hz, flat again above 0.925 of half
@@ -307,7 +307,7 @@ def pre_emphasis(rate: float) -> tuple[np.ndarray, np.ndarray]:
     return np.array([gain, -gain * zero]), np.array([1, -pole])
 
 
-def wbfm_phase(track: np.ndarray) -> np.ndarray:
+def compute_wbfm_phase(track: np.ndarray) -> np.ndarray:
     """The phase of broadcast FM of audio, FM_INTERPOLATION samples per sample, in radians, float64.
 
     GNU Radio's wfm_tx: interpolate, pre-emphasise, integrate. Its interpolator passes 16 kHz within 0.1 dB
@@ -317,7 +317,7 @@ def wbfm_phase(track: np.ndarray) -> np.ndarray:
     bands, gains = [0, 16e3, 18e3, FM_RATE / 2], [FM_INTERPOLATION, 0]
     low_pass = remez(287, bands, gains, weight=[8.7, 1], fs=FM_RATE, maxiter=100)
     fine = upfirdn(low_pass.astype(np.float32), track, up=FM_INTERPOLATION)
-    phase = np.cumsum(lfilter(*pre_emphasis(FM_RATE), fine), dtype=np.float64)
+    phase = np.cumsum(lfilter(*design_pre_emphasis(FM_RATE), fine), dtype=np.float64)
     phase *= 2 * np.pi * FM_DEVIATION / FM_RATE
     return phase
 
@@ -326,7 +326,7 @@ def _wbfm(begin: np.ndarray, first: np.ndarray, length: int, recipe: Recipe, see
     """Wide-band (broadcast) frequency modulation of the recording."""
     phase = _fm_phase(seed, recipe.double_speed, recipe.slow_wbfm)
     rate = FM_RATE if recipe.slow_wbfm else SAMPLE_RATE
-    return phasor(phase[begin * rate // AUDIO_RATE + first[:, None] + np.arange(length)])
+    return make_phasor(phase[begin * rate // AUDIO_RATE + first[:, None] + np.arange(length)])
 
 
 def _audio_length(recipe: Recipe) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from cldnn_lab.config.errors import ConfigError, nearest
+from cldnn_lab.config.errors import ConfigError, suggest
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ def choose_recipe(name: str, quirks: Mapping[str, bool | None] | None = None) ->
         ConfigError: for a recipe or a quirk that does not exist.
     """
     if name not in RECIPES:
-        raise ConfigError(f"data.recipe: there is no recipe {name!r}; {nearest(name, RECIPES)}.")
+        raise ConfigError(f"data.recipe: there is no recipe {name!r}; {suggest(name, RECIPES)}.")
     changes = {key: value for key, value in (quirks or {}).items() if value is not None}
     known = [field.name for field in fields(Recipe)]
     for key in changes:
         if key not in known:
-            raise ConfigError(f"data.quirks.{key}: unknown key; {nearest(key, known)}.")
+            raise ConfigError(f"data.quirks.{key}: unknown key; {suggest(key, known)}.")
     return replace(RECIPES[name], **changes)

@@ -14,7 +14,7 @@ PHASES = 128
 BANDWIDTH = 0.25  # cycles per sample: what lies within is interpolated almost without error
 
 
-def phasor(phase: np.ndarray) -> np.ndarray:
+def make_phasor(phase: np.ndarray) -> np.ndarray:
     """exp(j phase), complex64, of a phase in radians that may be large (float64)."""
     # Wrapped before float32 would round away the digits that count.
     wrapped = np.remainder(phase, 2 * np.pi).astype(np.float32)
@@ -24,7 +24,7 @@ def phasor(phase: np.ndarray) -> np.ndarray:
     return out
 
 
-def _filters() -> np.ndarray:
+def _design_filters() -> np.ndarray:
     """(TAPS, PHASES + 1) float32: column p interpolates p / PHASES of a sample past tap BEFORE.
 
     For a signal that is white within BANDWIDTH and empty outside, its autocorrelation is
@@ -38,7 +38,7 @@ def _filters() -> np.ndarray:
     return np.linalg.solve(between_taps, to_wanted).astype(np.float32)
 
 
-_TABLE = _filters()
+_TABLE = _design_filters()
 
 
 def interpolate(x: np.ndarray, position: np.ndarray) -> np.ndarray:

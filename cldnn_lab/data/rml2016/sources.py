@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.signal import butter, lfilter, sosfilt
 
-from cldnn_lab.data.generated_text import entries
+from cldnn_lab.data.generated_text import generate_entries
 
 AUDIO_RATE = 44_100  # Hz
 WHITENING_BITS = 256
@@ -63,11 +63,11 @@ def draw_bits(rng: np.random.Generator, count: int, *, repeated_whitening: bool)
 
 @lru_cache(maxsize=16)
 def _text_bits(count: int) -> np.ndarray:
-    text = " ".join(paragraph for _, _, paragraph in entries(4, seed=0)).encode("ascii")
+    text = " ".join(paragraph for _, _, paragraph in generate_entries(4, seed=0)).encode("ascii")
     return np.resize(np.unpackbits(np.frombuffer(text, np.uint8), bitorder="little"), count)
 
 
-def recording(rng: np.random.Generator, seconds: float) -> np.ndarray:
+def make_recording(rng: np.random.Generator, seconds: float) -> np.ndarray:
     """Speech that opens quietly, for :data:`OPENING_SECONDS`: silence, a voice far away, a soft one near by.
 
     Returns:
@@ -76,23 +76,23 @@ def recording(rng: np.random.Generator, seconds: float) -> np.ndarray:
     length = round(OPENING_SECONDS * AUDIO_RATE)
     opening, at = _SILENCE * rng.standard_normal(length), round(_SILENT * length)
     for share, level in ((_FAR, _FAR_RMS), (_NEAR, _NEAR_RMS)):
-        voice = _vowels(rng, round(share * length))
+        voice = _make_vowels(rng, round(share * length))
         opening[at : at + len(voice)] += voice * (level / np.sqrt(np.mean(voice**2)))
         at += len(voice)
-    return np.concatenate([opening.astype(np.float32), speech(rng, seconds - OPENING_SECONDS)])
+    return np.concatenate([opening.astype(np.float32), make_speech(rng, seconds - OPENING_SECONDS)])
 
 
-def _vowels(rng: np.random.Generator, length: int) -> np.ndarray:
+def _make_vowels(rng: np.random.Generator, length: int) -> np.ndarray:
     """Voiced sound without a pause: one vowel glides into the next."""
     voice, at = np.zeros(length + AUDIO_RATE), 0
     while at < length:
-        vowel = _vowel(rng, 140.0)
+        vowel = _make_vowel(rng, 140.0)
         voice[at : at + len(vowel)] += vowel / np.sqrt(np.mean(vowel**2))
         at += len(vowel) // 2
     return voice[len(vowel) // 4 :][:length]
 
 
-def speech(rng: np.random.Generator, seconds: float) -> np.ndarray:
+def make_speech(rng: np.random.Generator, seconds: float) -> np.ndarray:
     """A voice that speaks in phrases of syllables, with pauses between.
 
     Returns:
@@ -106,8 +106,8 @@ def speech(rng: np.random.Generator, seconds: float) -> np.ndarray:
         loudness = 10 ** (rng.normal(0, 3) / 20)
         for _ in range(rng.integers(4, 16)):
             if rng.random() < 0.55:
-                at = _place(voice, at, loudness * _consonant(rng))
-            at = _place(voice, at, loudness * _vowel(rng, pitch))
+                at = _place(voice, at, loudness * _make_consonant(rng))
+            at = _place(voice, at, loudness * _make_vowel(rng, pitch))
             if rng.random() < 0.35:  # the closure before a plosive
                 at += round(rng.uniform(0.02, 0.08) * AUDIO_RATE)
             pitch *= rng.uniform(0.95, 1.03)  # a phrase falls in pitch
@@ -125,7 +125,7 @@ def _place(voice: np.ndarray, at: int, sound: np.ndarray) -> int:
     return at + round(0.9 * len(sound))
 
 
-def _vowel(rng: np.random.Generator, pitch: float) -> np.ndarray:
+def _make_vowel(rng: np.random.Generator, pitch: float) -> np.ndarray:
     """Glottal pulses at ``pitch`` Hz through four formant resonators, swelling and dying away."""
     length = round(rng.uniform(0.08, 0.25) * AUDIO_RATE)
     time = np.arange(length) / AUDIO_RATE
@@ -143,7 +143,7 @@ def _vowel(rng: np.random.Generator, pitch: float) -> np.ndarray:
     return _swell(sound, 10 ** (rng.normal(0, 4) / 20))
 
 
-def _consonant(rng: np.random.Generator) -> np.ndarray:
+def _make_consonant(rng: np.random.Generator) -> np.ndarray:
     """Noise in a band between 1.5 and 9 kHz, 4 to 20 dB below a vowel."""
     length = round(rng.uniform(0.03, 0.12) * AUDIO_RATE)
     low = rng.uniform(1500, 4500)

@@ -143,6 +143,6 @@ def make_engine(model: Any, **options: Any) -> Engine:
     """The engine of the backend that Keras runs on; the options are those of :class:`Engine`."""
     kinds = {"tensorflow": "TensorFlowEngine", "jax": "JaxEngine", "torch": "TorchEngine"}
     backend = keras.backend.backend()
-    module = importlib.import_module(f"cldnn_lab.training.engine_{backend}")
+    module = importlib.import_module(f"cldnn_lab.training.engines.{backend}")
     engine: Engine = getattr(module, kinds[backend])(model, **options)
     return engine
