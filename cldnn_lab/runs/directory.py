@@ -173,7 +173,8 @@ class Run:
         """
         import keras
 
-        import cldnn_lab.models.layers  # noqa: F401  (both register what a saved model may hold)
+        import cldnn_lab.models.layers
+        import cldnn_lab.training.crossentropy  # noqa: F401  (both register what a saved model may hold)
 
         path = self.folder / MODEL
         if not path.is_file():
