@@ -22,6 +22,7 @@ class Outcome:
         first_step_seconds: from the start of :func:`fit` to the end of the first call, nearly all compilation.
         diverged_at: epoch (from 1) in which the loss or a weight stopped being a finite number, else None.
         stopped_early: whether a callback ended the training before the plan was done.
+        weights_replaced: whether a callback put other weights, such as the best ones, in place of the last.
     """
 
     status: str = "completed"
@@ -33,6 +34,7 @@ class Outcome:
     steady_examples: int = 0
     diverged_at: int | None = None
     stopped_early: bool = False
+    weights_replaced: bool = False
 
     @property
     def history(self) -> pd.DataFrame:
