@@ -38,7 +38,7 @@ def dataset_of(
     target = rng.integers(0, classes, len(x)).astype(np.int32) if y is None else y
     split = Split(x.astype(more.pop("dtype", np.float32)), target)
     names = () if task == "regression" else tuple(f"class {i}" for i in range(classes))
-    return Dataset("made", task, split, split, split, names, "made by the test", synthetic=True, **more)  # type: ignore[arg-type]
+    return Dataset("made", task, split, split, names, "made by the test", synthetic=True, **more)  # type: ignore[arg-type]
 
 
 def images(count: int = 20, channels: int = 1) -> Dataset:

@@ -9,7 +9,7 @@ from cldnn_lab.evaluation.metrics import evaluate
 
 
 def dataset_of(task: str, split: Split, classes: tuple[str, ...] = ()) -> Dataset:
-    return Dataset("made", task, split, split, split, classes, "made by the test")  # type: ignore[arg-type]
+    return Dataset("made", task, split, split, classes, "made by the test")  # type: ignore[arg-type]
 
 
 def split_of(y: np.ndarray, **tags: np.ndarray) -> Split:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.names import keras_names
 from cldnn_lab.config.targets import check_targets, walk
 
-INPUTS = ("image", "sequence", "vector", "tokens", "any")
+InputKind = Literal["image", "sequence", "vector", "tokens", "any"]
 CELLS = ("SimpleRNN", "GRU", "LSTM")
 
 _AUTO = "auto"
@@ -52,8 +52,8 @@ def check_model(model: Mapping[str, Any]) -> None:
 
 def _check_input(model: Mapping[str, Any]) -> None:
     kind = model.get("input", "any")
-    if kind not in INPUTS:
-        raise ConfigError(f"model.input={kind!r} is no kind of input; {suggest(kind, INPUTS)}.")
+    if kind not in get_args(InputKind):
+        raise ConfigError(f"model.input={kind!r} is no kind of input; {suggest(kind, get_args(InputKind))}.")
     for key in ("outputs", "vocabulary"):
         value = model.get(key, _AUTO)
         if value != _AUTO and not _is_count(value):

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
 from cldnn_lab import diagnostics
 from cldnn_lab.config.backend import BACKENDS, choose_backend
-from cldnn_lab.config.errors import ConfigError, suggest
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.loss import LOSSES, check_loss
-from cldnn_lab.config.model import check_model
+from cldnn_lab.config.model import InputKind, check_model
+from cldnn_lab.config.modules import import_module
+from cldnn_lab.config.paths import make_absolute
 from cldnn_lab.config.schedule import check_schedule
 from cldnn_lab.config.targets import check_targets
 from cldnn_lab.config.typed import parse_dataclass, resolve
-from cldnn_lab.data import Prefers
-from cldnn_lab.data.config import SOURCES, DataConfig
-from cldnn_lab.data.files import make_absolute
 from cldnn_lab.diagnostics import Options
+
+if TYPE_CHECKING:
+    from cldnn_lab.data.options import DataConfig
 
 PRECISIONS = ("float32", "mixed_bfloat16", "auto")
 LOGGERS = ("tensorboard",)
@@ -100,9 +102,9 @@ class Config:
     choices: dict[str, str]
 
     @property
-    def prefers(self) -> Prefers:
+    def prefers(self) -> InputKind:
         """What kind of input the model reads."""
-        return cast(Prefers, self.model.get("input", "any"))  # check_model let no other through
+        return cast(InputKind, self.model.get("input", "any"))  # check_model let no other through
 
     @property
     def backend(self) -> str:
@@ -128,10 +130,8 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
     settings = parse_dataclass(Settings, resolve(plain, "config"))
     looks = diagnostics.choose_diagnostics(settings.diagnostics, settings.threshold)
 
-    source = config.data.get("source")
-    if source not in SOURCES:
-        raise ConfigError(f"data.source: {source!r} is not a data source; {suggest(source, SOURCES)}.")
-    data = parse_dataclass(SOURCES[source], resolve(config.data, "data"), "data")
+    source = import_module("cldnn_lab.data.sources", config.data.get("source"), "data.source", "data source")
+    data: DataConfig = parse_dataclass(source.Options, resolve(config.data, "data"), "data")
     data.check()
     # What is looked for must not depend on the folder in which the config is read again.
     settings.data_root = make_absolute(settings.data_root)

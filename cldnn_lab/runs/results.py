@@ -8,12 +8,12 @@ from typing import Any
 import keras
 
 from cldnn_lab import figures, runs
+from cldnn_lab.config.quiet import silence_backends
 from cldnn_lab.config.schema import Config
 from cldnn_lab.data import fingerprint
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.evaluation.metrics import Evaluation
 from cldnn_lab.models.build import count_parameters, summarize
-from cldnn_lab.models.quiet import silence_backends
 from cldnn_lab.runs.directory import Run
 from cldnn_lab.training.outcome import Outcome
 from cldnn_lab.training.policy import Policy
@@ -63,7 +63,7 @@ def collect(
         outcome.samples_per_second,
     )
     best = outcome.best
-    validated_on = "test" if dataset.validation is dataset.test else "validation"
+    validated_on = "test" if dataset.validates_on_test else "validation"
     return {
         "status": outcome.status,
         **{f"test_{name}": value for name, value in test.items()},
@@ -131,7 +131,7 @@ def write_before_training(run: Run, session: Session, policy: Policy) -> None:
 def draw_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x: str) -> None:
     """A picture of each curve of the history; nothing if no row was completed."""
     history = outcome.history
-    label = "test" if dataset.validation is dataset.test else "validation"
+    label = "test" if dataset.validates_on_test else "validation"
     for metric in ("accuracy", "loss", "normalised_error"):
         if metric in history:
             figures.curves(

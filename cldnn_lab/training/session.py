@@ -85,7 +85,7 @@ class Session:
         """The loss and the metrics that were watched in training, on the test set: those of the last row of the
         history where they are of just that."""
         dataset = self.dataset
-        same = dataset.validation is dataset.test and self.plan.tested(len(dataset.test)) == len(dataset.test)
+        same = dataset.validates_on_test and self.plan.tested(len(dataset.test)) == len(dataset.test)
         reusable = same and not outcome.weights_replaced
         return outcome.last_validation if reusable else self.measure(dataset.test)
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import choose_classes, keep_classes
-from cldnn_lab.data.config import DbpediaConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.generated_text import generate_entries
+from cldnn_lab.data.options import DataConfig
 
 FILES = ("train_medium.csv", "test_medium.csv")
 CLASSES = (
@@ -32,10 +32,38 @@ _WORD = re.compile(r"[\w'-]+")
 Table = Sequence[tuple[int, str, str]]
 
 
-def load(config: DbpediaConfig, data_root: Path) -> Dataset:
+@dataclass
+class Options(DataConfig):
+    """Encyclopedia entries by subject, as word ids or as bytes; generated text where the CSVs are missing.
+
+    Attributes:
+        path: the folder of ``train_medium.csv`` and ``test_medium.csv``; null to look under ``data_root``,
+            and to generate if they are not there.
+        tokens: ``words`` (ids of the words that the training examples show, as they are cut and once limits and
+            validation set are drawn; 0 pads, 1 is any other word) or ``chars`` (UTF-8 bytes; 0 pads).
+        column: which column of the CSV is read.
+        length: tokens of an example: longer texts are cut, shorter ones padded.
+        lowercase: make no difference between capitals and small letters.
+        one_hot: give each byte as a vector of 256 (chars only); a hundred times the memory of ids.
+    """
+
+    path: str | None = None
+    tokens: str = field(default="words", metadata={"choices": ("words", "chars")})
+    column: str = field(default="paragraph", metadata={"choices": ("title", "paragraph")})
+    length: int = field(default=100, metadata={"min": 1, "unit": "tokens"})
+    lowercase: bool = False
+    one_hot: bool = False
+
+    def check(self) -> None:
+        super().check()
+        if self.one_hot and self.tokens == "words":
+            raise ConfigError("data.one_hot: only bytes (data.tokens=chars) can be one-hot; words are ids.")
+
+
+def load(config: Options, data_root: Path) -> Dataset:
     """Token ids of shape (length,), or one-hot bytes of shape (length, 256), and the subject of each entry.
 
-    Ids of words are those of all entries, until :func:`fit_vocabulary` leaves the words of the training examples.
+    Ids of words are those of all entries, until :func:`fit` leaves the words of the training examples.
 
     Raises:
         ConfigError: for missing, truncated, corrupt or unfit files, naming the file.
@@ -76,7 +104,6 @@ def load(config: DbpediaConfig, data_root: Path) -> Dataset:
         "multiclass",
         train,
         test,
-        test,
         tuple(CLASSES[index] for index in chosen),
         origin,
         synthetic=not found,
@@ -85,7 +112,7 @@ def load(config: DbpediaConfig, data_root: Path) -> Dataset:
     )
 
 
-def fit_vocabulary(config: DbpediaConfig, dataset: Dataset) -> Dataset:
+def fit(config: Options, dataset: Dataset) -> Dataset:
     """The data set with ids for the words that its training examples show, by first appearance; every other word
     is the unknown one."""
     if config.tokens != "words":
