@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from cldnn_lab.data.preparation import Numbers, Preparation
+
 Task = Literal["multiclass", "binary", "regression"]
 
 
@@ -51,6 +53,7 @@ class Dataset:
         time_axis: which axis of an example is time when it is read as a sequence.
         vocabulary: number of token ids where ``x`` holds ids, else None.
         folder: where the files of ``origin`` lie; None where none were read.
+        preparation: how an example as its file has it was converted to what ``x`` holds.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Dataset:
     time_axis: int = 0
     vocabulary: int | None = None
     folder: Path | None = None
+    preparation: Preparation = field(default_factory=Numbers)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ from cldnn_lab.data.config import RML2016_EXTRA, RML2018_CLASSES, RadioMLConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.labels import number_classes
+from cldnn_lab.data.preparation import Signals, compute_divisors, order_vectors
 from cldnn_lab.data.rml2016.recipe import choose_recipe
 from cldnn_lab.data.safe_pickle import load_array, load_pickle
 
@@ -93,9 +94,21 @@ def _list_files(path: str | None, data_root: Path) -> list[Path] | None:
 
 
 def _make_dataset(
-    config: RadioMLConfig, train: Split, test: Split, names: Sequence[str], origin: str, folder: Path
+    config: RadioMLConfig, train: Split, test: Split, names: Sequence[str], origin: str, folder: Path | None
 ) -> Dataset:
-    return Dataset(config.name, "multiclass", train, test, test, tuple(names), origin, time_axis=1, folder=folder)
+    return Dataset(
+        config.name,
+        "multiclass",
+        train,
+        test,
+        test,
+        tuple(names),
+        origin,
+        synthetic=folder is None,
+        time_axis=1,
+        folder=folder,
+        preparation=Signals(scaling=config.scaling),
+    )
 
 
 # --- which classes and SNRs ---------------------------------------------------------------------
@@ -169,7 +182,7 @@ def _generate(config: RadioMLConfig) -> Dataset:
         train, test = (_gather(config, cells, [np.arange(cell.count) for cell in cells]) for cells in parts)
         # Both are numbered from 0, and no capture is in both.
         test.tags["capture"] += train.tags["capture"].max() + 1
-    return Dataset(config.name, "multiclass", train, test, test, tuple(kept), origin, synthetic=True, time_axis=1)
+    return _make_dataset(config, train, test, kept, origin, None)
 
 
 def _read_pickle(config: RadioMLConfig, path: Path) -> Dataset:
@@ -294,13 +307,9 @@ def _read_npy(config: RadioMLConfig, files: Sequence[Path]) -> Dataset:
 def _check_npy_vectors(path: Path) -> np.ndarray:
     """Vectors as (N, 2, length), whichever of the three shapes the file has them in."""
     x = load_array(path)
-    if x.ndim == 4 and x.shape[3] == 1:
-        x = x[..., 0]
-    if x.ndim == 3 and x.dtype.kind in "fiu":
-        if x.shape[1] == 2:
-            return x
-        if x.shape[2] == 2:
-            return np.moveaxis(x, 2, 1)
+    vectors = order_vectors(x) if x.dtype.kind in "fiu" else None
+    if vectors is not None:
+        return vectors
     raise ConfigError(f"{path} has shape {x.shape}, not (N, 2, length), (N, 2, length, 1) or (N, length, 2).")
 
 
@@ -366,21 +375,3 @@ def _fill(out: np.ndarray, read: Callable[[np.ndarray], np.ndarray], index: np.n
             lengths = f"{vectors.shape[-1]} and {piece.shape[-1]}"
             raise ConfigError(f"data: the vectors of one file have different lengths, {lengths}: mend the file.")
         np.divide(vectors, compute_divisors(vectors, scaling), out=piece, casting="same_kind")
-
-
-def compute_divisors(vectors: np.ndarray, scaling: str) -> np.ndarray:
-    """What each vector of (N, 2, length) is divided by, of shape (N, 1, 1), with |v(t)|^2 = I(t)^2 + Q(t)^2.
-
-    ``magnitude``: the mean over t of |v(t)|; ``power``: the root of the mean of |v(t)|^2; ``peak``: the
-    largest |v(t)|; ``none``: 1. A vector of zeros is divided by 1.
-    """
-    if scaling == "none":
-        return np.ones((len(vectors), 1, 1), np.float32)
-    power = np.square(vectors, dtype=np.float32).sum(axis=1)
-    if scaling == "power":
-        size = np.sqrt(power.mean(axis=1))
-    elif scaling == "magnitude":
-        size = np.sqrt(power).mean(axis=1)
-    else:
-        size = np.sqrt(power.max(axis=1))
-    return np.where(size == 0, np.float32(1), size)[:, None, None]

@@ -29,6 +29,7 @@ from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.labels import number_classes
 from cldnn_lab.data.pictures import read_pictures
+from cldnn_lab.data.preparation import Pictures
 
 SIDE = 64  # pixels
 CLASSES = {"crt": ("rectangle", "circle", "triangle"), "r3": ("square", "lying", "standing")}
@@ -59,7 +60,18 @@ def load(config: ShapesConfig, data_root: Path) -> Dataset:
     train, test = keep_classes(train, chosen, len(names)), keep_classes(test, chosen, len(names))
     kept = tuple(names[index] for index in chosen)
     folder = found[0].parent if found else None
-    return Dataset(config.name, "multiclass", train, test, test, kept, origin, synthetic=not found, folder=folder)
+    return Dataset(
+        config.name,
+        "multiclass",
+        train,
+        test,
+        test,
+        kept,
+        origin,
+        synthetic=not found,
+        folder=folder,
+        preparation=Pictures(),
+    )
 
 
 def _read_folder(pictures: Path, targets: Path) -> Split:
