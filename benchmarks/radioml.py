@@ -24,7 +24,7 @@ from cldnn_lab.data.rml2016.fading import Fading, design_path_taps
 from cldnn_lab.data.rml2016.generator import MODULATIONS, generate
 from cldnn_lab.data.rml2016.recipe import CLEAN, RECIPES, RML2016, Recipe
 from cldnn_lab.data.rml2016.signals import SAMPLE_RATE
-from cldnn_lab.figures.all import BLUE, COLOURS, DASHES, GREY, MARKERS, VERMILLION
+from cldnn_lab.figures.style import BLUE, COLOURS, DASHES, GREY, MARKERS, VERMILLION
 
 PAGE = Path(__file__).parents[1] / "docs" / "radioml.md"
 FOLDER = PAGE.with_suffix("")

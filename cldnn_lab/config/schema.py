@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from cldnn_lab import diagnostics
 from cldnn_lab.config.backend import BACKENDS, choose_backend
+from cldnn_lab.config.diagnostics import choose_diagnostics
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.loss import LOSSES, check_loss
 from cldnn_lab.config.model import InputKind, check_model
@@ -22,7 +22,6 @@ from cldnn_lab.config.paths import make_absolute
 from cldnn_lab.config.schedule import check_schedule
 from cldnn_lab.config.targets import check_targets
 from cldnn_lab.config.typed import parse_dataclass, resolve
-from cldnn_lab.diagnostics import Options
 
 if TYPE_CHECKING:
     from cldnn_lab.data.options import DataConfig
@@ -54,7 +53,7 @@ class Settings:
         threads: processor threads to compute with; None for all that the process may use.
         data_root: folder under which data files are looked for; made absolute, as ``data.path`` is.
         logger: ``tensorboard`` writes event files beside the run's own files; None writes none.
-        diagnostics: names of looks inside to take after training.
+        diagnostics: names of the diagnostics to run after training, with or without their options.
         about: what an experiment file says of itself: document, part, published and measured figures.
     """
 
@@ -89,7 +88,7 @@ class Config:
         model: the model's config node, still with its interpolations (``outputs: auto`` is filled in later).
         optimizer: constructor arguments of a Keras optimizer, with ``_target_``.
         schedule: of a Keras learning-rate schedule, with ``_target_``; None for a constant rate.
-        looks: the diagnostics to take, each with its options.
+        diagnostics: the diagnostics to run, each with its options.
         choices: which option of each group was taken, such as ``{"model": "cldnn"}``.
     """
 
@@ -98,7 +97,7 @@ class Config:
     model: DictConfig
     optimizer: dict[str, Any]
     schedule: dict[str, Any] | None
-    looks: dict[str, Options]
+    diagnostics: dict[str, Any]
     choices: dict[str, str]
 
     @property
@@ -128,7 +127,7 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
             raise ConfigError(f"{group}: nothing chosen; choose one with {group}=<name> (--help lists them).")
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key not in groups])
     settings = parse_dataclass(Settings, resolve(plain, "config"))
-    looks = diagnostics.choose_diagnostics(settings.diagnostics, settings.threshold)
+    diagnostics = choose_diagnostics(settings.diagnostics)
 
     source = import_module("cldnn_lab.data.sources", config.data.get("source"), "data.source", "data source")
     data: DataConfig = parse_dataclass(source.Options, resolve(config.data, "data"), "data")
@@ -146,7 +145,7 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
     # What the network really ends in is seen once it is built; the knob, where there is one, tells earlier.
     check_loss(settings.loss, model.get("output_activation"))
     taken = {str(k): str(v) for k, v in (choices or {}).items() if not str(k).startswith("hydra/")}
-    return Config(settings, data, config.model, optimizer, schedule, looks, taken)
+    return Config(settings, data, config.model, optimizer, schedule, diagnostics, taken)
 
 
 def check_optimizer(optimizer: Mapping[str, Any], schedule: Mapping[str, Any] | None) -> None:

@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from cldnn_lab.data.preparation import Numbers, Preparation
+
 Task = Literal["multiclass", "binary", "regression"]
 
 
@@ -51,6 +53,7 @@ class Dataset:
         vocabulary: number of token ids where ``x`` holds ids, else None.
         folder: where the files of ``origin`` lie; None where none were read.
         held_out: examples of the training set kept out of training to validate on; None where the test set validates.
+        preparation: how an example as its file has it was converted to what ``x`` holds.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Dataset:
     time_axis: int = 0
     vocabulary: int | None = None
     folder: Path | None = None
+    preparation: Preparation = field(default_factory=Numbers)
     held_out: Split | None = None
 
     @property

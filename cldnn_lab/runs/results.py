@@ -7,12 +7,16 @@ from typing import Any
 
 import keras
 
-from cldnn_lab import figures, runs
+from cldnn_lab import runs
 from cldnn_lab.config.quiet import silence_backends
 from cldnn_lab.config.schema import Config
 from cldnn_lab.data import fingerprint
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.evaluation.metrics import Evaluation
+from cldnn_lab.evaluation.predictor import Predictor
+from cldnn_lab.figures.confusion import draw_confusion
+from cldnn_lab.figures.curves import draw_curves
+from cldnn_lab.figures.snr import draw_accuracy_by_snr
 from cldnn_lab.models.build import count_parameters, summarize
 from cldnn_lab.runs.directory import Run
 from cldnn_lab.training.outcome import Outcome
@@ -134,7 +138,7 @@ def draw_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x:
     label = "test" if dataset.validates_on_test else "validation"
     for metric in ("accuracy", "loss", "normalised_error"):
         if metric in history:
-            figures.curves(
+            draw_curves(
                 history,
                 metric,
                 run.folder / f"{metric}.png",
@@ -148,7 +152,7 @@ def draw_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x:
 def write_evaluation(run: Run, evaluation: Evaluation, dataset: Dataset, *, title: str) -> None:
     """The pictures and tables of the final prediction."""
     if evaluation.confusion is not None:
-        figures.confusion(
+        draw_confusion(
             evaluation.confusion,
             dataset.classes,
             run.folder / "confusion_matrix.png",
@@ -157,7 +161,7 @@ def write_evaluation(run: Run, evaluation: Evaluation, dataset: Dataset, *, titl
         )
     if evaluation.by_snr is not None:
         run.write_table("accuracy_by_snr.csv", evaluation.by_snr)
-        figures.accuracy_by_snr(
+        draw_accuracy_by_snr(
             evaluation.by_snr,
             run.folder / "accuracy_by_snr.png",
             title=f"{title}: accuracy by SNR",
@@ -165,8 +169,9 @@ def write_evaluation(run: Run, evaluation: Evaluation, dataset: Dataset, *, titl
         )
 
 
-def save_model(run: Run, model: keras.Model) -> None:
-    """model.keras, whole or not at all."""
+def save_model(run: Run, model: keras.Model, predictor: Predictor) -> None:
+    """model.keras, and predictor.json, which says how it is used; each whole or not at all."""
+    run.write_json(runs.PREDICTOR, predictor.describe())
     # Keras imports TensorFlow to save, whatever the backend. The file beside the name keeps its suffix, by which
     # Keras knows the format.
     with silence_backends():

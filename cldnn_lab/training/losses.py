@@ -11,17 +11,6 @@ if TYPE_CHECKING:
     from cldnn_lab.data.dataset import Task
 
 
-def read_scores(loss: Any, outputs: np.ndarray) -> np.ndarray:
-    """Outputs (examples, outputs) as a network's Keras loss reads them: logits as the probabilities that they stand
-    for, those of a softmax or of a sigmoid each, and all others as they are."""
-    import keras
-
-    if not getattr(loss, "from_logits", False):
-        return outputs
-    link = keras.ops.sigmoid if isinstance(loss, keras.losses.BinaryCrossentropy) else keras.ops.softmax
-    return keras.ops.convert_to_numpy(link(keras.ops.convert_to_tensor(outputs)))
-
-
 def make_loss(name: str, output_activation: str | None, task: Task, threshold: float) -> tuple[Any, Any]:
     """The Keras loss and the metric shown as ``accuracy`` (None for regression).
 

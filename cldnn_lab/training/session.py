@@ -75,11 +75,9 @@ class Session:
             "val_normalised_error": logs["val_loss"] / float(np.var(self.dataset.validation.y[:validated])),
         }
 
-    def predict(self, split: Split) -> np.ndarray:
-        """The network's outputs for a split, (examples, outputs) or shaped like a regression's target; logits as the
-        probabilities that they stand for."""
-        outputs = self.model.predict(split.x, batch_size=self.plan.batch_size, verbose=0)
-        return losses.read_scores(self.engine.model.loss, np.asarray(outputs))
+    def predict_outputs(self, split: Split) -> np.ndarray:
+        """The network's outputs for a split as they are, (examples, outputs) or shaped like a regression's target."""
+        return np.asarray(self.model.predict(split.x, batch_size=self.plan.batch_size, verbose=0))
 
     def test(self, outcome: Outcome) -> dict[str, float]:
         """The loss and the metrics that were watched in training, on the test set: those of the last row of the
@@ -93,7 +91,7 @@ class Session:
         """The loss and the metrics that were watched in training, on a split."""
         if self.engine.model is not self.model:
             # The network for windows reads whole batches alone; this one reads every example.
-            return {"loss": float(self.engine.model.loss(self._arrays(split)[1], self.predict(split)))}
+            return {"loss": float(self.engine.model.loss(self._arrays(split)[1], self.predict_outputs(split)))}
         data = [self.engine.keep(array) for array in self._arrays(split)]
         self.engine.reset_metrics()
         for batches in self.plan.test_batches(len(split)):

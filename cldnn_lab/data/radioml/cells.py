@@ -10,6 +10,7 @@ import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Split
+from cldnn_lab.data.preparation import compute_divisors
 
 if TYPE_CHECKING:
     from cldnn_lab.data.sources.radioml import Options
@@ -95,21 +96,3 @@ def fill_scaled(out: np.ndarray, read: Callable[[np.ndarray], np.ndarray], index
             lengths = f"{vectors.shape[-1]} and {piece.shape[-1]}"
             raise ConfigError(f"data: the vectors of one file have different lengths, {lengths}: mend the file.")
         np.divide(vectors, compute_divisors(vectors, scaling), out=piece, casting="same_kind")
-
-
-def compute_divisors(vectors: np.ndarray, scaling: str) -> np.ndarray:
-    """What each vector of (N, 2, length) is divided by, of shape (N, 1, 1), with |v(t)|^2 = I(t)^2 + Q(t)^2.
-
-    ``magnitude``: the mean over t of |v(t)|; ``power``: the root of the mean of |v(t)|^2; ``peak``: the
-    largest |v(t)|; ``none``: 1. A vector of zeros is divided by 1.
-    """
-    if scaling == "none":
-        return np.ones((len(vectors), 1, 1), np.float32)
-    power = np.square(vectors, dtype=np.float32).sum(axis=1)
-    if scaling == "power":
-        size = np.sqrt(power.mean(axis=1))
-    elif scaling == "magnitude":
-        size = np.sqrt(power).mean(axis=1)
-    else:
-        size = np.sqrt(power.max(axis=1))
-    return np.where(size == 0, np.float32(1), size)[:, None, None]

@@ -14,6 +14,7 @@ from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import choose_classes
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.labels import number_classes
+from cldnn_lab.data.preparation import Signals, order_vectors
 from cldnn_lab.data.radioml.cells import ROWS, Cell, assemble, fill_scaled
 from cldnn_lab.data.radioml.selection import RML2018_CLASSES, choose_default_classes, choose_snrs
 from cldnn_lab.data.safe_pickle import load_array, load_pickle
@@ -148,17 +149,23 @@ def read_npy(config: Options, files: Sequence[Path]) -> Dataset:
 def _check_npy_vectors(path: Path) -> np.ndarray:
     """Vectors as (N, 2, length), whichever of the three shapes the file has them in."""
     x = load_array(path)
-    if x.ndim == 4 and x.shape[3] == 1:
-        x = x[..., 0]
-    if x.ndim == 3 and x.dtype.kind in "fiu":
-        if x.shape[1] == 2:
-            return x
-        if x.shape[2] == 2:
-            return np.moveaxis(x, 2, 1)
+    vectors = order_vectors(x) if x.dtype.kind in "fiu" else None
+    if vectors is not None:
+        return vectors
     raise ConfigError(f"{path} has shape {x.shape}, not (N, 2, length), (N, 2, length, 1) or (N, length, 2).")
 
 
 def make_dataset(
     config: Options, train: Split, test: Split, names: Sequence[str], origin: str, folder: Path
 ) -> Dataset:
-    return Dataset(config.name, "multiclass", train, test, tuple(names), origin, time_axis=1, folder=folder)
+    return Dataset(
+        config.name,
+        "multiclass",
+        train,
+        test,
+        tuple(names),
+        origin,
+        time_axis=1,
+        folder=folder,
+        preparation=Signals(scaling=config.scaling),
+    )

@@ -15,6 +15,7 @@ from cldnn_lab.data.dataset import Dataset, Split, Task
 from cldnn_lab.data.files import check_given
 from cldnn_lab.data.labels import number_classes
 from cldnn_lab.data.options import DataConfig
+from cldnn_lab.data.preparation import Numbers
 from cldnn_lab.data.safe_pickle import load_archive, load_array
 from cldnn_lab.data.splits import split_share
 
@@ -88,12 +89,23 @@ def load(config: Options, data_root: Path) -> Dataset:
         classes = tuple(classes[index] for index in chosen)
     elif config.classes is not None:
         raise ConfigError(f"data.classes: the targets in {path} are numbers, so classes must stay null.")
-    train, test = (Split(_scale(split.x, config.divide_by), split.y) for split in splits)
+    preparation = Numbers(divide_by=config.divide_by)
+    train, test = (Split(preparation.convert(split.x), split.y) for split in splits)
     if config.time_axis >= max(train.x.ndim - 1, 1):
         raise ConfigError(
             f"data.time_axis: {config.time_axis} is not an axis of examples of shape {train.x.shape[1:]}."
         )
-    return Dataset(config.name, task, train, test, classes, path.name, time_axis=config.time_axis, folder=path.parent)
+    return Dataset(
+        config.name,
+        task,
+        train,
+        test,
+        classes,
+        path.name,
+        time_axis=config.time_axis,
+        folder=path.parent,
+        preparation=preparation,
+    )
 
 
 def _read_arrays(path: Path) -> Mapping[str, Any]:
@@ -163,9 +175,3 @@ def _divide(config: Options, split: Split, task: Task, path: Path) -> list[Split
     except ValueError as error:
         raise ConfigError(f"{path}: a class has one example: too few to train on and to test.") from error
     return [split.take(stay), split.take(out)]
-
-
-def _scale(x: np.ndarray, divisor: float) -> np.ndarray:
-    if divisor == 1:
-        return x.astype(np.float32)
-    return np.divide(x, np.float32(divisor), dtype=np.float32, casting="same_kind")

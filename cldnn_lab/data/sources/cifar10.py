@@ -18,6 +18,7 @@ from cldnn_lab.data.download import download
 from cldnn_lab.data.files import check_given, list_folders
 from cldnn_lab.data.labels import number_classes
 from cldnn_lab.data.options import DataConfig
+from cldnn_lab.data.preparation import Pictures
 from cldnn_lab.data.safe_pickle import load_pickle
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -25,6 +26,7 @@ BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TESTS = ("test_batch", "test_batch_trim")
 FOLDERS = ("cifar10", "cifar10/cifar-10-batches-py", "cifar-10-batches-py")
 _PER_BATCH = 10_000
+_PREPARATION = Pictures(gray=False)
 
 
 @dataclass
@@ -53,12 +55,13 @@ def load(config: Options, data_root: Path) -> Dataset:
     chosen = choose_classes(config.classes, CLASSES, "CIFAR-10")
     train, test = (_make_images(keep_classes(split, chosen, len(CLASSES))) for split in (train, test))
     kept = tuple(CLASSES[c] for c in chosen)
-    return Dataset(config.name, "multiclass", train, test, kept, f"CIFAR-10, {files}", folder=folder)
+    origin = f"CIFAR-10, {files}"
+    return Dataset(config.name, "multiclass", train, test, kept, origin, folder=folder, preparation=_PREPARATION)
 
 
 def _make_images(split: Split) -> Split:
     """Bytes as float32 in [0, 1]."""
-    return Split(np.divide(split.x, np.float32(255), dtype=np.float32), split.y)
+    return Split(_PREPARATION.convert(split.x), split.y)
 
 
 def read(

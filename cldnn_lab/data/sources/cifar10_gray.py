@@ -13,6 +13,7 @@ from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.options import DataConfig
 from cldnn_lab.data.pictures import read_pictures
+from cldnn_lab.data.preparation import Pictures
 from cldnn_lab.data.sources import cifar10
 
 FOLDERS = ("cifar10_gray28", "cifar10_gray", "CIFAR10")
@@ -53,14 +54,16 @@ def load(config: Options, data_root: Path) -> Dataset:
             _read_tree(folder, chosen, limit, key) for folder, (limit, key) in zip(found, limits, strict=True)
         )
         origin = "CIFAR-10 in grey, 28x28, pictures in Train and Test"
-        return Dataset(config.name, "multiclass", train, test, kept, origin, folder=found[0].parent)
+        return Dataset(
+            config.name, "multiclass", train, test, kept, origin, folder=found[0].parent, preparation=Pictures()
+        )
     *in_colour, files, folder = cifar10.read(config.path, data_root, None, None)
     train, test = (
         _convert_to_grey(keep_classes(_keep_first(split, limit, key), chosen, len(cifar10.CLASSES)))
         for split, (limit, key) in zip(in_colour, limits, strict=True)
     )
     origin = f"CIFAR-10 in grey, cropped to 28x28, from {files}"
-    return Dataset(config.name, "multiclass", train, test, kept, origin, folder=folder)
+    return Dataset(config.name, "multiclass", train, test, kept, origin, folder=folder, preparation=Pictures())
 
 
 def _read_tree(folder: Path, chosen: list[int], limit: int | None, key: str) -> Split:

@@ -20,6 +20,7 @@ from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.download import download
 from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.options import DataConfig
+from cldnn_lab.data.preparation import Pictures
 from cldnn_lab.data.splits import split_as_sklearn
 
 FILES = (
@@ -74,12 +75,12 @@ def load(config: Options, data_root: Path) -> Dataset:
         origin += f", {100 * config.test_fraction:g}% of the training files as test set instead of t10k-*"
     train, test = make_images(train), make_images(test)
     kept = tuple(names[c] for c in chosen)
-    return Dataset(config.name, "multiclass", train, test, kept, origin, folder=folder)
+    return Dataset(config.name, "multiclass", train, test, kept, origin, folder=folder, preparation=Pictures())
 
 
 def make_images(split: Split) -> Split:
     """Bytes of shape (N, H, W) as float32 of shape (N, H, W, 1) in [0, 1]."""
-    return Split(np.divide(split.x[..., None], np.float32(255), dtype=np.float32), split.y)
+    return Split(Pictures().convert(split.x), split.y)
 
 
 def read(collection: str, path: str | None, data_root: Path) -> tuple[*Bytes, str, Path | None]:

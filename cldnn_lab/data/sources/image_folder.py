@@ -13,6 +13,7 @@ from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given
 from cldnn_lab.data.options import DataConfig
 from cldnn_lab.data.pictures import read_pictures
+from cldnn_lab.data.preparation import Pictures
 from cldnn_lab.data.splits import split_share
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
@@ -81,7 +82,16 @@ def load(config: Options, data_root: Path) -> Dataset:
         train, test = splits[0].take(stay), splits[0].take(out)
     kept = tuple(names[index] for index in chosen)
     origin = f"pictures of the folder {folder.name}"
-    return Dataset(config.name, "multiclass", train, test, kept, origin, folder=folder.parent)
+    return Dataset(
+        config.name,
+        "multiclass",
+        train,
+        test,
+        kept,
+        origin,
+        folder=folder.parent,
+        preparation=Pictures(gray=config.gray, size=size),
+    )
 
 
 def _list_folders(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.options import DataConfig
+from cldnn_lab.data.preparation import Pictures
 from cldnn_lab.data.safe_pickle import load_array
 from cldnn_lab.data.sources.idx import make_images, read
 
@@ -50,7 +51,7 @@ def load(config: Options, data_root: Path) -> Dataset:
         (x, y), (x_test, y_test), files, folder = read("mnist", config.path, data_root)
         train, test = _keep_fives_and_sixes(x, y, TRAINING), _keep_fives_and_sixes(x_test, y_test, None)
         origin = f"fives and sixes of MNIST, {files}"
-    return Dataset(config.name, "binary", train, test, ("5", "6"), origin, folder=folder)
+    return Dataset(config.name, "binary", train, test, ("5", "6"), origin, folder=folder, preparation=Pictures())
 
 
 def _keep_fives_and_sixes(x: np.ndarray, y: np.ndarray, count: int | None) -> Split:
@@ -68,8 +69,7 @@ def _read_document_file(path: Path) -> tuple[Split, Split]:
 
 def _split(path: Path, x: np.ndarray, y: np.ndarray) -> Split:
     if x.shape[1:] in ((28, 28), (28, 28, 1)) and x.dtype.kind in "uif":
-        scale = np.float32(255 if x.dtype.kind in "ui" else 1)
-        x = np.divide(x.reshape(-1, 28, 28, 1), scale, dtype=np.float32, casting="unsafe")
+        x = Pictures().convert(x.reshape(-1, 28, 28, 1))
         if y.dtype.kind in "uifb" and y.size == len(x) and np.isin(y, (0, 1)).all():
             return Split(x, y.reshape(-1).astype(np.int32))
         raise ConfigError(f"{path}: there is not one target of 0 or 1 for each of its {len(x)} images.")

@@ -19,6 +19,7 @@ from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.options import DataConfig
+from cldnn_lab.data.preparation import Signals
 from cldnn_lab.data.radioml.cells import Cell, assemble, count_test, gather
 from cldnn_lab.data.radioml.files import NPY, read_hdf5, read_npy, read_pickle
 from cldnn_lab.data.radioml.selection import (
@@ -158,4 +159,14 @@ def _generate(config: Options) -> Dataset:
         train, test = (gather(config, cells, [np.arange(cell.count) for cell in cells]) for cells in parts)
         # Both are numbered from 0, and no capture is in both.
         test.tags["capture"] += train.tags["capture"].max() + 1
-    return Dataset(config.name, "multiclass", train, test, tuple(kept), origin, synthetic=True, time_axis=1)
+    return Dataset(
+        config.name,
+        "multiclass",
+        train,
+        test,
+        tuple(kept),
+        origin,
+        synthetic=True,
+        time_axis=1,
+        preparation=Signals(scaling=config.scaling),
+    )

@@ -30,6 +30,7 @@ from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.labels import number_classes
 from cldnn_lab.data.options import DataConfig
 from cldnn_lab.data.pictures import read_pictures
+from cldnn_lab.data.preparation import Pictures
 
 SIDE = 64  # pixels
 CLASSES = {"crt": ("rectangle", "circle", "triangle"), "r3": ("square", "lying", "standing")}
@@ -79,7 +80,17 @@ def load(config: Options, data_root: Path) -> Dataset:
     train, test = keep_classes(train, chosen, len(names)), keep_classes(test, chosen, len(names))
     kept = tuple(names[index] for index in chosen)
     folder = found[0].parent if found else None
-    return Dataset(config.name, "multiclass", train, test, kept, origin, synthetic=not found, folder=folder)
+    return Dataset(
+        config.name,
+        "multiclass",
+        train,
+        test,
+        kept,
+        origin,
+        synthetic=not found,
+        folder=folder,
+        preparation=Pictures(),
+    )
 
 
 def _read_folder(pictures: Path, targets: Path) -> Split:
