@@ -10,9 +10,11 @@ from cldnn_lab.runs.directory import (
     MODEL,
     NAMES,
     Run,
-    describe_environment,
     open,
+    take_directory,
 )
+from cldnn_lab.runs.environment import describe_environment
+from cldnn_lab.runs.state import STATE, State
 
 __all__ = [
     "CONFIG",
@@ -23,7 +25,10 @@ __all__ = [
     "METRICS",
     "MODEL",
     "NAMES",
+    "STATE",
     "Run",
+    "State",
     "describe_environment",
     "open",
+    "take_directory",
 ]
