@@ -24,15 +24,22 @@ from cldnn_lab.runs.objective import read_objective
 log = logging.getLogger("cldnn_lab")
 
 Train = Callable[[Config, Run], dict[str, Any]]
+Tell = Callable[[str], object]
 LOG = "train.log"
 
 
-def run_job(train: Train, config: DictConfig, hydra: HydraConf) -> float:
+def say(sentence: str) -> None:
+    """Tell the user what is wrong."""
+    print(f"error: {sentence}", file=sys.stderr)
+
+
+def run_job(train: Train, config: DictConfig, hydra: HydraConf, tell: Tell = say) -> float:
     """Run the job that Hydra composed, in the directory that it made, and record how it ends.
 
     Args:
         config: the job's, without its ``hydra`` node.
         hydra: that node.
+        tell: is given the sentence that says what went wrong, which the state of the run has too.
 
     Returns:
         The objective; NaN if the run was not completed.
@@ -58,33 +65,33 @@ def run_job(train: Train, config: DictConfig, hydra: HydraConf) -> float:
         except ConfigError as refused:
             raise ConfigError(f"{where}{refused}") from None
     if mistake is not None:
-        fail(run, mistake, f"{where}{mistake}")
+        fail(run, mistake, f"{where}{mistake}", tell)
         return math.nan
     if before is not None and before.state == "completed":
         log.info("The run in %s is completed already: nothing was trained.", run.folder)
     else:
-        _train(train, parsed, run)
+        _train(train, parsed, run, tell)
     try:
         return read_objective(run, parsed.settings.objective)
     except ConfigError as unknown:
-        fail(run, unknown, str(unknown))
+        fail(run, unknown, str(unknown), tell)
         return math.nan
 
 
-def _train(train: Train, config: Config, run: Run) -> None:
+def _train(train: Train, config: Config, run: Run, tell: Tell) -> None:
     """Train in this process if it can compute with the backend that ``config`` wants, else in one of its own."""
     run.save_places(config.settings.data_root, getattr(config.data, "path", None))
     if backend.is_bound_to(config.backend, config.settings.threads):
-        attempt(train, config, run)
+        attempt(train, config, run, tell)
         return
     status = backend.run_apart(run.folder, train)
     state = run.state
     if state is None or not state.is_over:  # it had no time to say anything
         how = f"was ended by signal {-status}; the system may have run out of memory" if status < 0 else "ended early"
-        fail(run, ChildProcessError(how), f"the process of the run in {run.folder} {how}.")
+        fail(run, ChildProcessError(how), f"the process of the run in {run.folder} {how}.", tell)
 
 
-def attempt(train: Train, config: Config, run: Run) -> None:
+def attempt(train: Train, config: Config, run: Run, tell: Tell = say) -> None:
     """Train in this process; what prevents it is recorded, and said in one sentence.
 
     Raises:
@@ -93,7 +100,7 @@ def attempt(train: Train, config: Config, run: Run) -> None:
     try:
         train(config, run)
     except ConfigError as mistake:
-        fail(run, mistake, str(mistake))
+        fail(run, mistake, str(mistake), tell)
     except KeyboardInterrupt:
         state = run.state
         if state is not None and not state.is_over:
@@ -102,24 +109,19 @@ def attempt(train: Train, config: Config, run: Run) -> None:
     except Exception as error:
         with (run.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
-        fail(run, error, f"{_describe(error)} The traceback is in {run.folder / LOG}.")
+        fail(run, error, f"{_describe(error)} The traceback is in {run.folder / LOG}.", tell)
     else:
         state = run.state
         if state is not None and state.state == "diverged":
-            say(state.reason or "")
+            tell(state.reason or "")
 
 
-def fail(run: Run, error: Exception, sentence: str) -> None:
+def fail(run: Run, error: Exception, sentence: str, tell: Tell) -> None:
     """Record and say why a run failed; one that was completed before stays so, with what failed after it."""
     state = run.state
     completed = state is not None and state.state == "completed"
     run.record(state="completed" if completed else "failed", reason=sentence, error=type(error).__name__)
-    say(sentence)
-
-
-def say(sentence: str) -> None:
-    """Tell the user what is wrong."""
-    print(f"error: {sentence}", file=sys.stderr)
+    tell(sentence)
 
 
 def _describe(error: Exception) -> str:
