@@ -31,6 +31,19 @@ LOGGERS = ("tensorboard",)
 
 
 @dataclass
+class CheckpointSettings:
+    """When a run saves what it needs to be resumed.
+
+    Attributes:
+        seconds: between two checkpoints; None saves none.
+        keep: keep the last one of a completed run.
+    """
+
+    seconds: float | None = field(default=60.0, metadata={"above": 0, "unit": "seconds"})
+    keep: bool = False
+
+
+@dataclass
 class Settings:
     """The top-level keys of a config that are plain values.
 
@@ -54,6 +67,10 @@ class Settings:
         data_root: folder under which data files are looked for; made absolute, as ``data.path`` is.
         logger: ``tensorboard`` writes event files beside the run's own files; None writes none.
         diagnostics: names of the diagnostics to run after training, with or without their options.
+        objective: the figure of metrics.json that a sweeper is given; None for test_accuracy, or the error of a
+            regression.
+        resume: go on with the run that ``hydra.run.dir`` holds, from its last checkpoint.
+        checkpoint: when to save what that takes.
         about: what an experiment file says of itself: document, part, published and measured figures.
     """
 
@@ -75,6 +92,9 @@ class Settings:
     data_root: str = "data"
     logger: str | None = field(default=None, metadata={"choices": LOGGERS})
     diagnostics: Any = None
+    objective: str | None = None
+    resume: bool = False
+    checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     about: Any = None
 
 

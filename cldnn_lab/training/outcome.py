@@ -21,6 +21,7 @@ class Outcome:
         steady_seconds, steady_examples: the same without the first call of each shape, which compiles.
         first_step_seconds: from the start of :func:`fit` to the end of the first call, nearly all compilation.
         diverged_at: epoch (from 1) in which the loss or a weight stopped being a finite number, else None.
+        seconds_before: wall-clock seconds of training in earlier processes, up to the checkpoint that was taken up.
         stopped_early: whether a callback ended the training before the plan was done.
         weights_replaced: whether a callback put other weights, such as the best ones, in place of the last.
     """
@@ -34,6 +35,7 @@ class Outcome:
     steady_examples: int = 0
     diverged_at: int | None = None
     stopped_early: bool = False
+    seconds_before: float = 0.0
     weights_replaced: bool = False
 
     @property
