@@ -78,7 +78,7 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     if settings.objective is not None:
         check_objective(settings.objective, results.expect_metrics(config, session, policy, predictor))
     listening = diagnostics.make_listeners(config.diagnostics, subject, run.folder, epoch_of=session.plan.epoch_of)
-    checkpoint = Checkpoint(run.folder, settings.checkpoint.seconds)
+    checkpoint = Checkpoint(run.folder / runs.CHECKPOINT, settings.checkpoint.seconds)
     listeners = [
         StateRecorder(run, session.plan),
         History(run.folder / runs.HISTORY),

@@ -71,7 +71,7 @@ def train(kind, dies_at):
     stop = keras.callbacks.EarlyStopping("val_loss", patience=4, restore_best_weights=True)
     hooks = [History(to / "history.csv"), stop, *([] if kind is cnn else [plateau]), Dies(dies_at)]
     engine = make_engine(model, window=window, fast_layers=True)
-    fit(engine, plan, (x, y), (x[:16], y[:16]), listeners=[*hooks, Checkpoint(to, 0)])
+    fit(engine, plan, (x, y), (x[:16], y[:16]), listeners=[*hooks, Checkpoint(to / "checkpoint.npz", 0)])
     variables = [keras.ops.convert_to_numpy(v) for v in (*model.variables, *model.optimizer.variables)]
     np.savez(to / "end.npz", *variables)
 

@@ -8,6 +8,7 @@
     model.keras, model.txt   the trained network and its layer table
     predictor.json           how its inputs are prepared and its outputs are read
     environment.json         versions, device, git revision, the folder and fingerprint of the data
+    checkpoint.npz           the training as it last was, until the run is completed
     train.log                what was said
     .cldnn_lab.json          the list of all these files but Hydra's .hydra and train.log
 
@@ -34,13 +35,12 @@ from cldnn_lab.runs import state as states
 from cldnn_lab.runs.process import identify_process
 from cldnn_lab.runs.state import STATE, State
 from cldnn_lab.storage import manifest, tables
-from cldnn_lab.training.checkpoint import FILE as CHECKPOINT
 
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT = (
-    "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json",
+METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, CHECKPOINT = (
+    "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json", "checkpoint.npz",
 )  # fmt: skip
 CONFIG = ".hydra/config.yaml"
 DIAGNOSTICS = "diagnostics"  # the folder of the diagnostics of a finished run

@@ -1,6 +1,6 @@
 """A training under way in one file, from which it goes on as if it had never stopped.
 
-``checkpoint.npz`` holds every variable of the model, the optimizer and the metrics, the random states that are no
+The file holds every variable of the model, the optimizer and the metrics, the random states that are no
 variables, what listeners have noted, and where the plan stands. The order of the examples follows from the seed and the
 epoch (:meth:`cldnn_lab.training.plan.Plan.order`), so the step is enough for it. The file is whole or absent.
 """
@@ -27,7 +27,6 @@ from cldnn_lab.training.listeners import keras_state
 from cldnn_lab.training.listeners.base import Listener
 from cldnn_lab.training.outcome import Outcome
 
-FILE = "checkpoint.npz"
 # Checkpoints take no more than this share of the time, however long one takes to write.
 _SHARE = 0.01
 
@@ -38,13 +37,13 @@ class Checkpoint(Listener):
     It goes behind the other listeners, which forget what they know where training begins.
 
     Args:
-        folder: of the run.
+        path: of the file, whose suffix is ``.npz``.
         seconds: between two checkpoints, at least; 0 for one after every call of the engine, None to write none.
     """
 
-    def __init__(self, folder: Path, seconds: float | None) -> None:
+    def __init__(self, path: Path, seconds: float | None) -> None:
         super().__init__()
-        self.path, self.seconds = folder / FILE, seconds
+        self.path, self.seconds = path, seconds
         self._due = math.inf
 
     def exists(self) -> bool:
