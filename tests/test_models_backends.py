@@ -1,8 +1,10 @@
-"""The project's own layers on each backend: forward, training step, saving, and state from window to window."""
+"""The project's own layers on each backend: forward, training step, saving, and state from window to window; and a run
+where TensorFlow is not installed."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -93,3 +95,35 @@ def test_own_layers(backend: str, tmp_path: Path) -> None:
         text=True,
     )
     assert done.stdout.strip().endswith(f"fine {backend}"), done.stderr[-2000:]
+
+
+# What importlib and the import statement take for a package that is not installed.
+WITHOUT_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None; from cldnn_lab.train import main; main()"
+SMALL = ["model=dense_ann", "data=random", "data.size=4", "data.train_size=64", "data.test_size=32", "epochs=1"]
+
+
+def train_without_tensorflow(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, *SMALL, *overrides, "hydra.run.dir=run"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_a_run_without_tensorflow_trains_evaluates_and_saves(tmp_path: Path) -> None:
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("jax is not installed")
+    done = train_without_tensorflow(tmp_path, "backend=auto")
+    assert done.returncode == 0, done.stderr[-2000:]
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["status"] == "completed" and 0 <= metrics["test_accuracy"] <= 1
+    assert json.loads((tmp_path / "run" / "environment.json").read_text())["backend"] == "jax"
+    assert {"model.keras", "history.csv", "accuracy.png", "loss.png", "confusion_matrix.png"} <= set(
+        os.listdir(tmp_path / "run")
+    )
+
+
+def test_a_backend_that_is_not_installed_is_said_with_those_that_are(tmp_path: Path) -> None:
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("jax is not installed")
+    done = train_without_tensorflow(tmp_path)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: backend: tensorflow is not installed: set backend=jax")
+    assert done.stderr.endswith("or pip install tensorflow.\n")

@@ -18,13 +18,19 @@ def choose_backend(wanted: str, model: Mapping[str, Any]) -> str:
     """The Keras backend for a network; nothing is imported to tell.
 
     Args:
-        wanted: a backend, or ``auto``: JAX for a recurrent network without convolutions where JAX is
-            installed, else TensorFlow.
+        wanted: a backend, or ``auto``: JAX for a recurrent network without convolutions, else TensorFlow; where that is
+            not installed, the first of :func:`list_installed`.
         model: the model's config.
     """
     if wanted != "auto":
         return wanted
-    return "jax" if is_recurrent(model) and importlib.util.find_spec("jax") else "tensorflow"
+    best, installed = "jax" if is_recurrent(model) else "tensorflow", list_installed()
+    return best if best in installed or not installed else installed[0]
+
+
+def list_installed() -> list[str]:
+    """The backends that are installed, without importing them: TensorFlow, JAX, PyTorch, in this order."""
+    return [name for name in BACKENDS if name != "auto" and importlib.util.find_spec(name)]
 
 
 def is_recurrent(model: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cldnn_lab.config.backend import list_installed
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.quiet import silence_backends
 from cldnn_lab.launch import cores, device
@@ -72,8 +73,10 @@ def _import() -> Any:
         with silence_backends():
             import keras
     except ModuleNotFoundError as error:
-        extra = "" if backend == "tensorflow" else f" (pip install 'cldnn-lab[{backend}]')"
-        raise ConfigError(f"backend: {backend} is not installed{extra}.") from error
+        wanted = "tensorflow" if backend == "tensorflow" else f"'cldnn-lab[{backend}]'"
+        others = " or ".join(f"backend={name}" for name in list_installed() if name != backend)
+        instead = f"set {others}, or " if others else ""
+        raise ConfigError(f"backend: {backend} is not installed: {instead}pip install {wanted}.") from error
     return keras
 
 
