@@ -22,7 +22,8 @@ from cldnn_lab import data, inspect, runs
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.launch.preflight import check_config
-from cldnn_lab.runs.directory import Run, results
+from cldnn_lab.runs import results
+from cldnn_lab.runs.directory import Run
 from cldnn_lab.storage import manifest
 from cldnn_lab.train import Unfinished, train
 from cldnn_lab.training.listeners.progress import EpochProgress

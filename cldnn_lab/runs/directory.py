@@ -40,7 +40,8 @@ METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT = (
     "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json",
 )  # fmt: skip
 CONFIG = ".hydra/config.yaml"
-DIAGNOSTICS = "diagnostics"  # the folder of the diagnostics of a finished run
+# The folders of the diagnostics of a finished run and of what it predicted for new examples.
+DIAGNOSTICS, PREDICTIONS = "diagnostics", "predictions"
 # Every name under which a run writes, its diagnostics left out.
 NAMES = (
     METRICS, HISTORY, MODEL, PREDICTOR, LAYERS, ENVIRONMENT, "accuracy.png", "loss.png", "normalised_error.png",
@@ -68,10 +69,10 @@ class Run:
 
     def clear(self) -> None:
         """Take away what an earlier run in the same directory wrote, so that none of it is taken for this one's."""
-        later = self.folder / DIAGNOSTICS
-        if (later / manifest.LIST).is_file():
-            manifest.remove(later)
-            manifest.remove_empty(later)
+        for later in (self.folder / DIAGNOSTICS, self.folder / PREDICTIONS):
+            if (later / manifest.LIST).is_file():
+                manifest.remove(later)
+                manifest.remove_empty(later)
         manifest.remove(self.folder)
         manifest.begin_list(self.folder)
 
