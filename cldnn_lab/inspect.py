@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from cldnn_lab import runs
+from cldnn_lab.config.commands import parse_arguments, run_command
 from cldnn_lab.config.diagnostics import choose_diagnostics
-from cldnn_lab.config.errors import ConfigError, suggest
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.schema import parse
 from cldnn_lab.diagnostics import Subject, find_diagnostic, list_diagnostics, needs_network, run_diagnostics
 from cldnn_lab.evaluation.predictor import Predictor
@@ -36,19 +35,7 @@ _KEYS = ("diagnostics", "data_root", "data.path", "folder", "backend")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command: 0 when every diagnostic was run, 2 with one sentence for a mistake, 130 after Ctrl-C."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if not arguments or {"-h", "--help"} & set(arguments):
-        print(_write_help())
-        return 0
-    try:
-        for path in inspect(arguments):
-            print(path)
-    except ConfigError as mistake:
-        print(f"error: {mistake}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return run_command(arguments, inspect, _write_help)
 
 
 def inspect(arguments: Sequence[str]) -> list[Path]:
@@ -57,17 +44,13 @@ def inspect(arguments: Sequence[str]) -> list[Path]:
     Raises:
         ConfigError: for a wrong argument, run directory, network or data set.
     """
-    folders = [argument for argument in arguments if "=" not in argument]
-    settings = _parse_settings([argument for argument in arguments if "=" in argument])
+    run_folder, settings = parse_arguments(arguments, _KEYS)
     chosen = choose_diagnostics(settings.get("diagnostics"))
     if not chosen:
-        raise ConfigError(
-            f"say which diagnostic to run with diagnostics=<name>; there are {', '.join(list_diagnostics())}."
-        )
-    if len(folders) > 1:
-        raise ConfigError(f"give one run directory, not {len(folders)}: {' '.join(folders)}.")
-    if folders:
-        return _inspect_run(runs.open(folders[0]), settings)
+        known = ", ".join(list_diagnostics())
+        raise ConfigError(f"say which diagnostic to run with diagnostics=<name>; there are {known}.")
+    if run_folder is not None:
+        return _inspect_run(runs.open(run_folder), chosen, settings)
     needy = [name for name in chosen if needs_network(name)]
     if needy:
         raise ConfigError(
@@ -76,13 +59,12 @@ def inspect(arguments: Sequence[str]) -> list[Path]:
     return _run(chosen, None, Path(str(settings.get("folder", "outputs/diagnostics"))))
 
 
-def _inspect_run(run: runs.Run, settings: DictConfig) -> list[Path]:
+def _inspect_run(run: runs.Run, chosen: dict[str, Any], settings: DictConfig) -> list[Path]:
     told = {key: settings[key] for key in ("backend", "data_root", "data") if key in settings}
     config = parse(cast(DictConfig, OmegaConf.merge(run.config, told)), run.choices)
     if not (run.folder / runs.MODEL).is_file():
         raise ConfigError(f"{run.folder / runs.MODEL} is missing: the run saved no model.")
     folder = Path(str(settings.get("folder", run.folder / runs.DIAGNOSTICS)))
-    chosen = choose_diagnostics(settings.get("diagnostics"))
     predictor = Predictor.load(run.folder)
 
     from cldnn_lab import data
@@ -118,7 +100,7 @@ def _compare_data(run: runs.Run, dataset: Dataset) -> bool:
         raise ConfigError(
             f"{run.folder}: the run had other data ({source}{f' in {folder}' if folder else ''}) than are found now "
             f"({dataset.provenance}): say where its own are with data_root=<folder> or data.path=<file or folder>, or "
-            "train again if they, or what the lab makes of them, have changed."
+            "train again if they, or how this program prepares them, have changed."
         )
     return True
 
@@ -130,18 +112,6 @@ def _run(chosen: dict[str, Any], subject: Subject | None, folder: Path) -> list[
         raise ConfigError(
             f"cannot write to {folder} ({error.strerror}); choose another with folder=<folder>."
         ) from error
-
-
-def _parse_settings(overrides: list[str]) -> DictConfig:
-    for override in overrides:
-        key = override.split("=", 1)[0]
-        if not {key, key.split(".", 1)[0]} & set(_KEYS):
-            raise ConfigError(f"{key}: unknown key; {suggest(key, _KEYS)}.")
-    try:
-        return OmegaConf.from_dotlist(overrides)
-    except (OmegaConfBaseException, YAMLError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"{' '.join(overrides)} cannot be read as key=value settings: {reason}.") from error
 
 
 def _write_help() -> str:

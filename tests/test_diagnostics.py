@@ -27,9 +27,11 @@ from cldnn_lab.diagnostics import Subject, list_diagnostics, list_files, make_li
 from cldnn_lab.diagnostics.deconvnet import convolve_transposed, unpool
 from cldnn_lab.evaluation.predictor import Predictor
 from cldnn_lab.figures import style
+from cldnn_lab.launch.preflight import check_config
 from cldnn_lab.runs import results
 from cldnn_lab.runs.directory import Run
 from cldnn_lab.storage import manifest
+from cldnn_lab.train import train
 
 CONFIGS = Path(__file__).parent.parent / "conf"
 
@@ -126,6 +128,91 @@ def test_choosing_imports_nothing_heavy() -> None:
         "sys.exit(bool({'keras', 'pandas', 'scipy', 'sklearn', 'matplotlib', 'tensorflow'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+# ------------------------------------------------------------------------------------- a diagnostic of one's own
+
+COUNT_PARAMETERS = '''
+"""How many parameters the network has, for the users of a test."""
+
+from dataclasses import dataclass, field
+
+from cldnn_lab.storage.tables import write_json
+
+FILES = ("count_parameters.json",)
+
+
+@dataclass
+class Options:
+    """How many parameters the network has.
+
+    Attributes:
+        times: what their number is multiplied by.
+    """
+
+    times: int = field(default=1, metadata={"min": 1})
+
+
+def run(subject, folder, options):
+    number = options.times * subject.model.count_params()
+    return [write_json(folder / "count_parameters.json", {"parameters": number})]
+'''
+LISTENING = """
+
+def listen(subject, folder, options, epoch_of):
+    from cldnn_lab.training.listeners.base import Listener
+
+    class Counter(Listener):
+        def on_epoch_end(self, epoch, logs=None):
+            write_json(folder / "count_parameters.json", {"epochs": epoch_of(epoch)})
+
+    return Counter()
+"""
+
+
+@pytest.fixture
+def own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Adds a diagnostic to those that there are, as a file in the package would."""
+
+    def add(text: str) -> None:
+        folder = tmp_path_factory.mktemp("own")
+        (folder / "count_parameters.py").write_text(text)
+        monkeypatch.setattr(diagnostics, "__path__", [*diagnostics.__path__, str(folder)])
+        monkeypatch.delitem(sys.modules, "cldnn_lab.diagnostics.count_parameters", raising=False)
+
+    yield add
+    sys.modules.pop("cldnn_lab.diagnostics.count_parameters", None)
+
+
+def test_a_new_diagnostic_is_one_module(
+    own: Any, composed: Any, tmp_path: Path, run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own(COUNT_PARAMETERS)
+    small = ["model=cnn_example", "data=random", "data.train_limit=40", "data.test_limit=30", "epochs=1"]
+    chosen = [*small, "diagnostics={count_parameters:{times:2}}"]
+    train(check_config(composed(*chosen, f"backend={keras.backend.backend()}")), Run(tmp_path))
+    kept = json.loads((tmp_path / "count_parameters.json").read_text())
+    assert kept == {"parameters": 2 * Run(tmp_path).metrics["parameters"]}
+    assert "count_parameters.json" in manifest.list_names(tmp_path)
+    assert inspect.main([str(run_folder), "diagnostics=count_parameters", f"folder={tmp_path / 'later'}"]) == 0
+    assert (tmp_path / "later" / "count_parameters.json").is_file()
+    inspect.main(["--help"])
+    assert "How many parameters the network has." in capsys.readouterr().out
+    # Its options are checked, and a file of the user's of that name is seen before anything is trained.
+    with pytest.raises(ConfigError, match=r"diagnostics.count_parameters.times: 0 must be at least 1"):
+        check_config(composed("diagnostics={count_parameters:{times:0}}"))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "count_parameters.json").write_text("mine")
+    with pytest.raises(ConfigError, match=r"count_parameters.json would be overwritten"):
+        Run(tmp_path / "other").check()
+
+
+def test_a_new_diagnostic_may_listen_to_training(own: Any, composed: Any, tmp_path: Path) -> None:
+    own(COUNT_PARAMETERS + LISTENING)
+    small = ["model=cnn_example", "data=random", "data.train_limit=40", "data.test_limit=30", "epochs=3"]
+    overrides = [*small, "diagnostics=count_parameters", f"backend={keras.backend.backend()}"]
+    train(check_config(composed(*overrides)), Run(tmp_path))
+    assert json.loads((tmp_path / "count_parameters.json").read_text()) == {"epochs": 3}
 
 
 # ----------------------------------------------------------------------------------------------- filters

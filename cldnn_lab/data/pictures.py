@@ -9,6 +9,8 @@ import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+
 
 def read_pictures(files: Sequence[Path], *, gray: bool, size: tuple[int, int] | None = None) -> np.ndarray:
     """float32 pictures (N, height, width, channels) in [0, 1]; one channel if ``gray``, else three.

@@ -23,7 +23,7 @@ HIGH_SNR_DB = 10.0
 SMALLEST_PROBABILITY = 1e-15
 # How far a row of probabilities may be from one: bfloat16 keeps eight bits.
 SUM_TOLERANCE = 1e-2
-_FIGURES = ("precision", "recall", "f1")
+_NAMES = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ def _evaluate_multiclass(target: np.ndarray, predicted: np.ndarray, scores: np.n
     # Without labels the micro average counts the predictions that are not finite (-1) as wrong, too.
     metrics: dict[str, float] = {}
     for average, options in {"macro": {"labels": present}, "micro": {}}.items():
-        figures = precision_recall_fscore_support(target, predicted, average=average, zero_division=0, **options)
-        metrics |= {f"{name}_{average}": value for name, value in zip(_FIGURES, figures, strict=False)}
+        found = precision_recall_fscore_support(target, predicted, average=average, zero_division=0, **options)
+        metrics |= {f"{name}_{average}": value for name, value in zip(_NAMES, found, strict=False)}
     areas = [_compute_auc(target == label, scores[:, label]) for label in present]
     defined = [area for area in areas if np.isfinite(area)]
     return {
@@ -158,8 +158,8 @@ def _evaluate_binary(
     target: np.ndarray, predicted: np.ndarray, score: np.ndarray, threshold: float
 ) -> dict[str, float]:
     positive = target == 1
-    figures = precision_recall_fscore_support(target, predicted, labels=[1], zero_division=0)
-    metrics = {name: values[0] for name, values in zip(_FIGURES, figures, strict=False)} if positive.any() else {}
+    found = precision_recall_fscore_support(target, predicted, labels=[1], zero_division=0)
+    metrics = {name: values[0] for name, values in zip(_NAMES, found, strict=False)} if positive.any() else {}
     return {
         **metrics,
         "sensitivity": _mean(predicted[positive] == 1),

@@ -154,7 +154,7 @@ class Predictor:
         Raises:
             ConfigError: if ``x`` is of another kind or shape.
         """
-        if np.ndim(x) == 0 or not len(x):
+        if not _count_examples(x):
             raise ConfigError("there is no example to predict: give a list or an array of one or more.")
         prepared = self.preparation.prepare(x)
         shape = prepared.shape[1:]
@@ -218,6 +218,14 @@ class Predictor:
                 **{f"{what}.{name}": scores[:, index] for index, name in enumerate(self.classes)},
             }
         )
+
+
+def _count_examples(x: Any) -> int:
+    """How many examples there are; 0 for what is no sequence of them, such as one path or one number."""
+    try:
+        return 0 if isinstance(x, str) else len(x)
+    except TypeError:
+        return 0
 
 
 def _format_shape(shape: tuple[int | None, ...]) -> str:

@@ -25,7 +25,7 @@ def draw_curves(
     """Training and validation curve of one metric.
 
     Args:
-        history: a row an epoch (or a point in steps), with columns ``metric`` and ``val_<metric>``; either
+        history: one row per evaluation, with columns ``metric`` and ``val_<metric>``; either
             may be missing, and rows without a value (NaN) are skipped. Without a column ``x`` rows count
             from 1.
         metric: ``accuracy``, ``loss``, ... A loss whose peaks would flatten the rest is drawn on a log scale.

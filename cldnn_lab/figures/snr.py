@@ -15,7 +15,8 @@ def draw_accuracy_by_snr(table: pd.DataFrame, path: Path, *, title: str, origin:
     """Accuracy against the signal-to-noise ratio: all classes together in bold, each class thin.
 
     Args:
-        table: columns snr (dB), count, accuracy, then one a class, as ``evaluation.evaluate`` makes it.
+        table: columns snr (dB), count, accuracy, then one per class, as
+            :func:`~cldnn_lab.evaluation.metrics.evaluate` makes it.
     """
     classes = [column for column in table.columns if column not in ("snr", "count", "accuracy")]
     figure, axes = style.make_figure(8.6, 4.8 if len(classes) <= 16 else 5.8)

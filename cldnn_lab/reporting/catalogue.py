@@ -82,7 +82,7 @@ def compose_experiments(chosen: Sequence[str] | None = None, overrides: Sequence
 
 
 def write_page(listed: Iterable[Experiment]) -> str:
-    """The tables in Markdown, a section a document."""
+    """The tables in Markdown, a section per document."""
     sections: dict[str, list[str]] = {}
     for experiment in listed:
         sections.setdefault(experiment.name.split("/")[0], []).append(_write_row(experiment))

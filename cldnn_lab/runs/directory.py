@@ -43,7 +43,8 @@ METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, CHECKPOINT = (
     "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json", "checkpoint.npz",
 )  # fmt: skip
 CONFIG = ".hydra/config.yaml"
-DIAGNOSTICS = "diagnostics"  # the folder of the diagnostics of a finished run
+# The folders of the diagnostics of a finished run and of what it predicted for new examples.
+DIAGNOSTICS, PREDICTIONS = "diagnostics", "predictions"
 # Every name under which a run writes, its diagnostics left out.
 NAMES = (
     STATE, METRICS, HISTORY, MODEL, PREDICTOR, LAYERS, ENVIRONMENT, CHECKPOINT, "accuracy.png", "loss.png",
@@ -73,10 +74,10 @@ class Run:
     def clear(self) -> None:
         """Take away what an earlier run in the same directory wrote, all but the state, so that none of it is taken for
         this one's."""
-        later = self.folder / DIAGNOSTICS
-        if (later / manifest.LIST).is_file():
-            manifest.remove(later)
-            manifest.remove_empty(later)
+        for later in (self.folder / DIAGNOSTICS, self.folder / PREDICTIONS):
+            if (later / manifest.LIST).is_file():
+                manifest.remove(later)
+                manifest.remove_empty(later)
         manifest.remove(self.folder, keep=[STATE])
         manifest.begin_list(self.folder)
 

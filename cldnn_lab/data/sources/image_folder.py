@@ -12,11 +12,10 @@ from cldnn_lab.data.classes import choose_classes
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given
 from cldnn_lab.data.options import DataConfig
-from cldnn_lab.data.pictures import read_pictures
+from cldnn_lab.data.pictures import SUFFIXES, read_pictures
 from cldnn_lab.data.preparation import Pictures
 from cldnn_lab.data.splits import split_share
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 TRAIN, TESTS = "train", ("test", "val", "validation")
 
 
