@@ -44,6 +44,7 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     settings = config.settings
     from cldnn_lab import data, diagnostics
     from cldnn_lab.launch import backend
+    from cldnn_lab.runs.directory import CHECKPOINT
     from cldnn_lab.runs.fingerprint import compute_config_fingerprint, compute_fingerprint
     from cldnn_lab.runs.objective import check_objective
     from cldnn_lab.runs.resume import check_data
@@ -55,8 +56,7 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     log.info("Data: %s: %s (%s)", dataset.name, dataset.provenance, dataset.sizes)
     config_fingerprint, data_fingerprint = compute_config_fingerprint(config), data.fingerprint(dataset)
     fingerprint = compute_fingerprint(config_fingerprint, data_fingerprint)
-    resumed = settings.resume and run.has_trained
-    if resumed:
+    if settings.resume and run.has_trained:
         check_data(run, fingerprint, dataset.provenance)
     policy = backend.start(config, dataset.nbytes)
     from cldnn_lab.evaluation.metrics import evaluate
@@ -74,6 +74,7 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     watchers = diagnostics.watchers(config.looks, dataset, run.folder, title=title, epoch_of=session.plan.epoch_of)
     recorder = StateRecorder(run, session.plan)
     listeners = [recorder, *callbacks(settings, run.folder, session.plan), *watchers]
+    resumed = settings.resume and run.has_trained and (run.folder / CHECKPOINT).is_file()
     if not resumed:
         run.clear()
     run.begin_training(config_fingerprint, fingerprint, session.plan.total, resumed=resumed)

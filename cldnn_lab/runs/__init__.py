@@ -1,6 +1,7 @@
 """The run directory: what is in it, written whole, read back by the same names."""
 
 from cldnn_lab.runs.directory import (
+    CHECKPOINT,
     CONFIG,
     ENVIRONMENT,
     HISTORY,
@@ -17,6 +18,7 @@ from cldnn_lab.runs.environment import describe_environment
 from cldnn_lab.runs.state import STATE, State
 
 __all__ = [
+    "CHECKPOINT",
     "CONFIG",
     "ENVIRONMENT",
     "HISTORY",

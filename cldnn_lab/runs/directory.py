@@ -35,14 +35,14 @@ from cldnn_lab.storage import manifest
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT = (
-    "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json",
+METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, CHECKPOINT = (
+    "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json", "checkpoint.npz",
 )  # fmt: skip
 CONFIG = ".hydra/config.yaml"
 LOOKS = "diagnostics"  # the folder of the looks at a finished run
 # Every name under which a run or one of its looks writes.
 NAMES = (
-    STATE, METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, "accuracy.png", "loss.png", "normalised_error.png",
+    STATE, METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, CHECKPOINT, "accuracy.png", "loss.png", "normalised_error.png",
     "confusion_matrix.png", "accuracy_by_snr.csv", "accuracy_by_snr.png",
     "filters.png", "feature_maps_[0-9]*.png", "activation_stats.csv", "activation_stats.png", "active_units.csv",
     "active_units.png", "active_units_trained.csv", "active_units_trained.png", "hidden_traces_[0-9]*.csv",
