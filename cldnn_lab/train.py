@@ -55,8 +55,7 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     log.info("Data: %s: %s (%s)", dataset.name, dataset.provenance, dataset.sizes)
     config_fingerprint, data_fingerprint = compute_config_fingerprint(config), data.fingerprint(dataset)
     fingerprint = compute_fingerprint(config_fingerprint, data_fingerprint)
-    resumed = settings.resume and run.has_trained
-    if resumed:
+    if settings.resume and run.has_trained:
         check_data(run, fingerprint, dataset.provenance)
     policy = backend.start(config, dataset.nbytes)
     from cldnn_lab import runs
@@ -86,6 +85,7 @@ def train(config: Config, run: Run) -> dict[str, Any]:
         *listening.values(),
         checkpoint,
     ]
+    resumed = settings.resume and run.has_trained and checkpoint.exists()
     if not resumed:
         run.clear()
     run.begin_training(config_fingerprint, fingerprint, session.plan.total, resumed=resumed)

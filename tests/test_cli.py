@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -18,7 +17,6 @@ import cldnn_lab
 from cldnn_lab import inspect
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.runs.directory import Run
-from cldnn_lab.train import main
 
 SMALL = ["model=cnn_example", "data=random", "data.train_limit=96", "data.test_limit=64", "batch_size=32", "epochs=2"]
 
@@ -33,31 +31,6 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
         timeout=300,
         env={**os.environ, **environment},
     )
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Call the command line in this process, in an empty folder; returns exit status and standard error."""
-    monkeypatch.chdir(tmp_path)
-    # Hydra sets logging up anew and closes the handlers there were; absl's, which other tests' TensorFlow brought,
-    # would close the stream in which pytest captures.
-    if absl := sys.modules.get("absl.logging"):
-        monkeypatch.setattr(absl.PythonHandler, "close", lambda handler: None)
-
-    # The handlers Hydra makes write to this test's captured streams, so they go when it ends.
-    monkeypatch.setattr(logging.root, "handlers", list(logging.root.handlers))
-    monkeypatch.setattr(logging.root, "level", logging.root.level)
-
-    def call(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["cldnn-train", *arguments])
-        status = 0
-        try:
-            main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return status, capsys.readouterr().err
-
-    return call
 
 
 @pytest.mark.parametrize(
@@ -89,6 +62,10 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (["threads=999"], "threads: 999 are more than"),
         (["batches_per_call=0"], "batches_per_call: 0 must be at least 1"),
         (["logger=wandb"], "logger"),
+        (["checkpoint.seconds=0"], "checkpoint.seconds: 0.0 must be above 0 seconds"),
+        (["checkpoint.second=3"], "did you mean seconds?"),
+        (["resume=true"], "hydra.run.dir=<its folder>"),
+        (["-m", "seed=1,2", "resume=true"], "hydra.sweep.dir=<its folder>"),
         (["data=fashion_mnst"], "did you mean fashion_mnist?"),
         (["data.train_limit=0"], "data.train_limit: 0 must be at least 1"),
         (["data.validation=2"], "data.validation"),
@@ -284,6 +261,7 @@ def test_runs_of_one_sweep_can_want_different_backends(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     metrics = [json.loads((tmp_path / "sweep" / n / "metrics.json").read_text()) for n in "012"]
     assert [m["backend"] for m in metrics] == ["tensorflow", "jax", "tensorflow"]
+    assert {Run(tmp_path / "sweep" / n).state.state for n in "012"} == {"completed"}
     assert {m["status"] for m in metrics} == {"completed"} and metrics[0]["train_loss"] == metrics[2]["train_loss"]
     assert "jax on" in (tmp_path / "sweep" / "1" / "train.log").read_text()
 

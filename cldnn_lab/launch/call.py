@@ -61,7 +61,7 @@ def call(train: Train, overrides: Sequence[str], config_dir: str | Path | None =
     except Refused as refused:
         raise refused.mistake from None
     except Completed as completed:
-        return Run(completed.folder)
+        return Run(completed.folder.resolve())
     except SystemExit:
         pass  # with the exit status of a run that was not completed
     except Exception as error:

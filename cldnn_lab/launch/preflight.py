@@ -110,6 +110,7 @@ class Preflight(Callback):
         except ConfigError as mistake:
             raise Refused(mistake) from None
         if before is not None and before.state == "completed":
+            lock.release(run.folder)
             raise Completed(run.folder)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from cldnn_lab.config.errors import ConfigError, suggest
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.names import keras_names
 from cldnn_lab.runs.directory import Run
 
@@ -53,4 +54,6 @@ def read_objective(run: Run, name: str | None) -> float:
 
 def _unknown(name: str, metrics: Mapping[str, Any]) -> ConfigError:
     figures = [known for known, value in metrics.items() if not isinstance(value, str)]
-    return ConfigError(f"objective: metrics.json has no {name}; {suggest(name, figures)}.")
+    known = [one for one in _BY_DEFAULT if one in figures]
+    near = difflib.get_close_matches(name, figures, n=5, cutoff=0.5) or known
+    return ConfigError(f"objective: metrics.json has no {name}; figures like it are {', '.join(near)}.")
