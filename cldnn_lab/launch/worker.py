@@ -17,7 +17,7 @@ from cldnn_lab.train import attempt
 
 def main() -> int:
     """Train in the directory named on the command line."""
-    # A child of a process that waits inherits its deaf ear for Ctrl-C.
+    # The process that started this one ignores Ctrl-C while it waits, and a child inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     run = runs.open(sys.argv[1])
     console, file = logging.StreamHandler(sys.stdout), logging.FileHandler(run.folder / "train.log")

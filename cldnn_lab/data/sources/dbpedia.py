@@ -28,7 +28,7 @@ CLASSES = (
 BYTES = 256
 PADDING, UNKNOWN = 0, 1
 _WORD = re.compile(r"[\w'-]+")
-# One text a row: its class, its title, its paragraph.
+# One row per text: its class, its title, its paragraph.
 Table = Sequence[tuple[int, str, str]]
 
 
