@@ -39,7 +39,7 @@ def test_same_seed_same_bits_on_any_number_of_cores(monkeypatch: pytest.MonkeyPa
     asked = ("AM-SSB", "GFSK", "QAM64", "WBFM"), (0, 10), 600  # more than a block each
     first = generate(*asked, recipe=recipe).x
     for cores in (1, 3):
-        monkeypatch.setattr(generator, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(generator, "_count_cores", lambda cores=cores: cores)
         analog.make_audio.cache_clear()
         assert generate(*asked, recipe=recipe).x.tobytes() == first.tobytes()
     assert not np.array_equal(generate(("GFSK",), (0, 10), 600, seed=1).x, first[1200:2400])

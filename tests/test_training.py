@@ -385,11 +385,11 @@ def test_the_policy_says_what_it_chose_and_every_choice_can_be_made() -> None:
     rnn = {"layers": [{"_target_": "keras.layers.GRU"}]}
     by_itself = choose_policy(Settings(), "tensorflow", rnn, "CPU, 2 threads")
     assert by_itself.xla and by_itself.fast_layers
-    for words in ("tensorflow on CPU, 2 threads", "float32", "with XLA", "half a second", "lab's order"):
+    for words in ("tensorflow on CPU, 2 threads", "float32", "with XLA", "half a second", "fast kernels"):
         assert words in str(by_itself)
     told = Settings(xla=False, fast_layers=False, batches_per_call=3, precision="mixed_bfloat16", data_on_device=False)
     chosen = str(choose_policy(told, "tensorflow", rnn, "CPU, 2 threads"))
-    for words in ("mixed_bfloat16", "without XLA", "3 batches a compiled call", "as Keras has them", "sent as it is"):
+    for words in ("mixed_bfloat16", "without XLA", "3 batches per compiled call", "Keras's own kernels", "data sent"):
         assert words in chosen
     assert not choose_policy(Settings(), "jax", rnn, "NVIDIA H100").fast_layers
 

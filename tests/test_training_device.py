@@ -110,7 +110,7 @@ def test_xla_asked_for_where_keras_calls_cudnn_is_refused(
     split = Split(np.zeros((8, 4, 3), np.float32), np.arange(8, dtype=np.int32) % 2)
     dataset = Dataset("made", "multiclass", split, split, ("a", "b"), "made by the test")
     policy = replace(choose_policy(config.settings, "tensorflow", config.model, "GPU:0"), fast_layers=fast)
-    if fast:  # the lab's own order calls no cuDNN
+    if fast:  # the fast kernels call no cuDNN
         prepare(config, dataset, policy)
     else:
         with pytest.raises(ConfigError, match=r"xla: .*LSTM.*cuDNN.*xla=null"):

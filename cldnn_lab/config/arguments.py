@@ -14,7 +14,7 @@ def put_overrides_first(arguments: Sequence[str]) -> list[str]:
     Hydra's parser takes overrides from one place alone: those behind a flag that stands between two of them are an
     error to it.
 
-    >>> overrides_first(["model=cnn", "--config-dir", "mine", "-m", "seed=1,2"])
+    >>> put_overrides_first(["model=cnn", "--config-dir", "mine", "-m", "seed=1,2"])
     ['model=cnn', 'seed=1,2', '--config-dir', 'mine', '-m']
     """
     options = [action for action in get_args_parser()._actions if action.option_strings]

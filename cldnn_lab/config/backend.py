@@ -35,10 +35,10 @@ def list_installed() -> list[str]:
 
 def is_recurrent(model: Mapping[str, Any]) -> bool:
     """Whether recurrent layers do the work: there are some and no convolution."""
-    names = layer_names(model)
+    names = list_layer_names(model)
     return any(name.startswith(_RECURRENT) for name in names) and not any("Conv" in name for name in names)
 
 
-def layer_names(model: Mapping[str, Any]) -> list[str]:
+def list_layer_names(model: Mapping[str, Any]) -> list[str]:
     plain = OmegaConf.to_container(model, resolve=True) if isinstance(model, DictConfig) else model
     return [str(node["_target_"]).rsplit(".", 1)[-1] for _, node in walk(plain, "model") if "_target_" in node]

@@ -16,7 +16,7 @@ class ConfigError(Exception):
 def suggest(name: object, options: Iterable[object]) -> str:
     """The hint that closes a sentence about an unknown name.
 
-    >>> nearest("epoch", ["epochs", "seed"])
+    >>> suggest("epoch", ["epochs", "seed"])
     'did you mean epochs? Known: epochs, seed'
     """
     known = [str(option) for option in options]

@@ -31,13 +31,13 @@ def is_users_error(error: Exception) -> bool:
 
 def explain(error: BaseException) -> str:
     """What went wrong, where, and how to mend it."""
-    for cause in _chain(error):
+    for cause in _list_causes(error):
         if isinstance(cause, MissingConfigException):
-            return _missing_config(cause)
+            return _explain_missing_config(cause)
         if isinstance(cause, OverrideParseException):
             return f"{cause.override!r} is not an override: write key=value, and quote values with special characters."
         if isinstance(cause, (ConfigKeyError, ConfigAttributeError)) and cause.parent_node is not None:
-            return _unknown_key(cause)
+            return _explain_unknown_key(cause)
         if isinstance(cause, YAMLError):
             return f"a config file is not valid YAML: {' '.join(str(cause).split())}"
         if isinstance(cause, PermissionError):
@@ -45,10 +45,14 @@ def explain(error: BaseException) -> str:
         if isinstance(cause, OSError):
             return f"{cause.filename or 'the output directory'}: {cause.strerror or cause}."
         if isinstance(cause, OmegaConfBaseException):
-            return f"{cause.full_key}: {_first_line(cause)}." if cause.full_key else f"{_first_line(cause)}."
+            return (
+                f"{cause.full_key}: {_extract_first_line(cause)}."
+                if cause.full_key
+                else f"{_extract_first_line(cause)}."
+            )
         if isinstance(cause, UnicodeDecodeError):
             return f"a config file is not text in UTF-8: {cause.reason} at byte {cause.start}."
-    text = _first_line(error)
+    text = _extract_first_line(error)
     if text.startswith(_NO_GROUP):
         return "a config group needs the name of an option, such as model=cnn; --help lists them."
     if text.startswith("Ambiguous value for argument"):
@@ -60,14 +64,14 @@ def explain(error: BaseException) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _list_causes(error: BaseException) -> Iterator[BaseException]:
     seen: BaseException | None = error
     while seen is not None:
         yield seen
         seen = seen.__cause__
 
 
-def _missing_config(error: MissingConfigException) -> str:
+def _explain_missing_config(error: MissingConfigException) -> str:
     group, _, name = str(error.missing_cfg_file or "").partition("/")
     known = groups.list_options(group) if group and "/" in name else error.options or groups.list_options(group)
     if not known:
@@ -79,7 +83,7 @@ def _missing_config(error: MissingConfigException) -> str:
     return f"{group}={name}: there is no such {group}; {suggest(name, known)}."
 
 
-def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
+def _explain_unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
     parent = error.parent_node
     known = [str(key) for key in parent] if isinstance(parent, DictConfig) else []
     known = [key for key in known if key != "hydra"]
@@ -87,6 +91,6 @@ def _unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
     return f"{where}: unknown key; {suggest(error.key, known)}." if known else f"{where}: unknown key."
 
 
-def _first_line(error: BaseException) -> str:
+def _extract_first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__

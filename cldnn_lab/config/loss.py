@@ -30,7 +30,7 @@ def check_loss(loss: str, output_activation: str | None, task: Task | None = Non
     Raises:
         ConfigError: naming the loss, the output and a loss that fits.
     """
-    fits = f"use loss={_automatic(output_activation, task)} or loss=auto"
+    fits = f"use loss={_choose_automatically(output_activation, task)} or loss=auto"
     if loss == "binary_crossentropy" and output_activation == "softmax":
         raise ConfigError(
             f"loss: binary_crossentropy needs independent outputs (sigmoid), but the model's output activation is "
@@ -48,9 +48,9 @@ def choose_loss(loss: str, output_activation: str | None, task: Task) -> str:
     """The loss's own name where the config says ``auto``: cross-entropy where the outputs can be probabilities
     (or logits), the mean squared error for regression and for outputs that can be negative, such as tanh."""
     check_loss(loss, output_activation, task)
-    return _automatic(output_activation, task) if loss == "auto" else loss
+    return _choose_automatically(output_activation, task) if loss == "auto" else loss
 
 
-def _automatic(output_activation: str | None, task: Task | None) -> str:
+def _choose_automatically(output_activation: str | None, task: Task | None) -> str:
     probabilities = output_activation in ("softmax", "sigmoid", "hard_sigmoid", "linear")
     return "crossentropy" if task != "regression" and probabilities else "mse"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from cldnn_lab.config.errors import ConfigError, suggest
-from cldnn_lab.config.names import keras_names
+from cldnn_lab.config.names import list_keras_names
 from cldnn_lab.config.targets import check_targets, walk
 
 InputKind = Literal["image", "sequence", "vector", "tokens", "any"]
@@ -66,7 +66,7 @@ def _check_argument(model: Mapping[str, Any], place: str, key: str, value: Any) 
         return
     if key in _RATES:
         if not _is_number(value) or not 0 <= value < 1:
-            where = _knob(model, value, key) or place
+            where = _find_knob(model, value, key) or place
             raise ConfigError(f"{where} must be a rate from 0 up to, not including, 1; got {value!r}.")
     elif key in _ACTIVATIONS:
         _check_name(model, place, key, value, "activations", "an activation")
@@ -74,28 +74,28 @@ def _check_argument(model: Mapping[str, Any], place: str, key: str, value: Any) 
         _check_name(model, place, key, value, "initializers", "an initializer")
     elif key in _COUNTS:
         if value != _AUTO and not _is_count(value):
-            raise ConfigError(f"{_knob(model, value, key) or place} must be a positive integer; got {value!r}.")
+            raise ConfigError(f"{_find_knob(model, value, key) or place} must be a positive integer; got {value!r}.")
     elif key in _SIZES:
         sizes = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
         if not sizes or not all(_is_count(size) for size in sizes):
-            where = _knob(model, value, key) or place
+            where = _find_knob(model, value, key) or place
             raise ConfigError(f"{where} must be a positive integer or a list of them; got {value!r}.")
     elif key in _WIDTHS:
         widths = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
         if value != 0 and not all(_is_count(width) for width in widths):
-            where = _knob(model, value, key) or place
+            where = _find_knob(model, value, key) or place
             raise ConfigError(f"{where} must be a number of units, a list of them, or 0 for none; got {value!r}.")
     elif key == "cell":
-        _check_cell(value, _knob(model, value, key) or place)
+        _check_cell(value, _find_knob(model, value, key) or place)
 
 
 def _check_name(model: Mapping[str, Any], place: str, key: str, value: Any, module: str, noun: str) -> None:
     """A function of Keras given by name, or as a ``_target_``, which the walk through the config checks."""
     if isinstance(value, Mapping):
         return
-    known = [name for name in keras_names(module) if name not in _FUNCTIONS]
+    known = [name for name in list_keras_names(module) if name not in _FUNCTIONS]
     if not isinstance(value, str) or (known and value not in [*known, *_ALIASES]):
-        where = _knob(model, value, key) or place
+        where = _find_knob(model, value, key) or place
         raise ConfigError(
             f"{where}={value!r} is not {noun}; {suggest(value, [name for name in known if name.islower()])}."
         )
@@ -106,7 +106,7 @@ def _check_cell(value: Any, where: str) -> None:
         raise ConfigError(f"{where}={value!r} is no recurrent cell; {suggest(value, CELLS)}.")
 
 
-def _knob(model: Mapping[str, Any], value: Any, key: str) -> str | None:
+def _find_knob(model: Mapping[str, Any], value: Any, key: str) -> str | None:
     """The key of the knob that holds ``value``, found by that value since resolving has lost the reference.
 
     Rates are looked for among knobs named for rates only, and other values never there, because 0 and 0.0 are
@@ -115,17 +115,17 @@ def _knob(model: Mapping[str, Any], value: Any, key: str) -> str | None:
     rate = key in _RATES
     matches = [
         place
-        for place, leaf in _leaves({name: node for name, node in model.items() if name != "layers"}, "model")
+        for place, leaf in _walk_leaves({name: node for name, node in model.items() if name != "layers"}, "model")
         if leaf == value and type(leaf) is type(value) and ("dropout" in place) == rate
     ]
     named = [place for place in matches if key in place]
     return next(iter(named or matches), None)
 
 
-def _leaves(node: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+def _walk_leaves(node: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{where}.{key}")
+            yield from _walk_leaves(value, f"{where}.{key}")
         else:
             yield f"{where}.{key}", value
 

@@ -14,7 +14,7 @@ _PROJECT = Path(__file__).parents[1] / "models"
 
 
 @cache
-def keras_names(module: str) -> tuple[str, ...]:
+def list_keras_names(module: str) -> tuple[str, ...]:
     """Public names of ``keras.<module>``, such as ``layers`` or ``optimizers.schedules``.
 
     Returns:
@@ -36,7 +36,7 @@ def keras_names(module: str) -> tuple[str, ...]:
 
 
 @cache
-def project_names(module: str) -> tuple[str, ...]:
+def list_project_names(module: str) -> tuple[str, ...]:
     """Public classes and functions of ``cldnn_lab.models.<module>`` (``layers`` or ``blocks``)."""
     text = (_PROJECT / f"{module}.py").read_text(encoding="utf-8")
     return tuple(sorted(re.findall(r"^(?:class|def) ([A-Za-z]\w*)", text, re.MULTILINE)))

@@ -1,4 +1,4 @@
-"""Libraries that talk when they start."""
+"""Keeping what libraries print at their start from the user."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def silence_backends() -> Iterator[None]:
-    """Keep TensorFlow's start-up chatter, which its C++ side writes past Python and which says nothing that a
-    user can act on, from standard error. Python's own exceptions come through."""
+    """Keep what TensorFlow writes at its start from standard error: it passes Python's logging and says nothing that a
+    user can act on. Python's own exceptions come through."""
     try:
         descriptor = sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):  # standard error is no file, as under some notebooks

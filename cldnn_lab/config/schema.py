@@ -50,18 +50,19 @@ class Settings:
     Attributes:
         epochs: passes over the training set.
         steps: batches to train instead of ``epochs``, exactly; None to count epochs.
-        validate_every: batches between two rows of the history; None for a row an epoch.
-        batch_size: examples a batch.
+        validate_every: batches between two evaluations; None for one per epoch.
+        batch_size: examples per batch.
         window: time steps of truncated back-propagation through time; None for whole sequences.
         seed: of initial weights, dropout and the order of examples.
         loss: a name from :data:`cldnn_lab.config.loss.LOSSES`; ``auto`` fits the task and what the network ends in.
         threshold: score from which a binary example counts as class 1.
-        backend: which library Keras computes with; auto takes JAX for recurrent networks where it is installed.
+        backend: which library Keras computes with; auto takes JAX for recurrent networks, else TensorFlow, as far as
+            they are installed.
         precision: float32, mixed_bfloat16, or auto (bfloat16 where the hardware has it and it pays).
         xla: compile TensorFlow's training loop with XLA; None for recurrent networks on a processor. JAX always does.
         batches_per_call: batches in one compiled call; None for as many as half a second takes.
-        fast_layers: recurrent and dropout layers and updates of many weights in the lab's faster order; None on
-            processors alone.
+        fast_layers: compute recurrent and dropout layers and the updates of many weights by faster kernels than
+            Keras's; None: on processors alone.
         data_on_device: keep all data where it is computed with; None where it fits.
         threads: processor threads to compute with; None for all that the process may use.
         data_root: folder under which data files are looked for; made absolute, as ``data.path`` is.

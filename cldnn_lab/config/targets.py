@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from cldnn_lab.config.errors import ConfigError, suggest
-from cldnn_lab.config.names import keras_names, project_names
+from cldnn_lab.config.names import list_keras_names, list_project_names
 
 # What neither runs code that it is given nor reads files. Keras gains new names with every release, so these are the
 # names that were looked at: none of Lambda, wrappers of foreign modules and graphs, and vocabularies, which are files.
@@ -81,13 +81,13 @@ def _check_target(target: Any, where: str) -> None:
     allowed: Collection[str] = ()
     exists = False
     if library == "keras" and part in _KERAS:
-        allowed, exists = _KERAS[part].split(), name in keras_names(part)
+        allowed, exists = _KERAS[part].split(), name in list_keras_names(part)
     elif module in (f"cldnn_lab.models.{part}" for part in _PROJECT):
-        allowed = project_names(module.rpartition(".")[2])
+        allowed = list_project_names(module.rpartition(".")[2])
     if name in allowed:
         return
     if allowed and not exists:
-        raise ConfigError(f"{where}: there is no {target}; {_short(suggest(name, allowed))}.")
+        raise ConfigError(f"{where}: there is no {target}; {_shorten(suggest(name, allowed))}.")
     raise ConfigError(
         f"{where}: {target!r} is refused: only the building blocks of keras.layers, keras.initializers, "
         "keras.regularizers, keras.constraints, keras.optimizers and this project's own cldnn_lab.models.layers "
@@ -95,7 +95,7 @@ def _check_target(target: Any, where: str) -> None:
     )
 
 
-def _short(hint: str, limit: int = 300) -> str:
+def _shorten(hint: str, limit: int = 300) -> str:
     return hint if len(hint) <= limit else hint[:limit].rsplit(", ", 1)[0] + ", ..."
 
 

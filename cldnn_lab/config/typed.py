@@ -41,7 +41,7 @@ def parse_dataclass(cls: type[T], values: Mapping[str, Any], where: str = "") ->
         known = [str(key) for key in error.parent_node or ()]
         raise ConfigError(f"{prefix}{error.full_key}: unknown key; {suggest(error.key, known)}.") from error
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{prefix}{error.full_key}: {first_line(error)}.") from error
+        raise ConfigError(f"{prefix}{error.full_key}: {extract_first_line(error)}.") from error
     assert isinstance(value, cls)
     _check_fields(value, prefix)
     return value
@@ -56,13 +56,13 @@ def resolve(node: DictConfig, where: str) -> dict[str, Any]:
     try:
         plain = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key or where}: {first_line(error)}.") from error
+        raise ConfigError(f"{error.full_key or where}: {extract_first_line(error)}.") from error
     if not isinstance(plain, dict):
         raise ConfigError(f"{where}: must be a mapping of keys to values, not {type(plain).__name__}.")
     return {str(key): value for key, value in plain.items()}
 
 
-def first_line(error: Exception) -> str:
+def extract_first_line(error: Exception) -> str:
     """What an error says first, without its full stop."""
     return str(error).strip().splitlines()[0].rstrip(".")
 

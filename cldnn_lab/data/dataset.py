@@ -94,11 +94,11 @@ class Dataset:
     def with_examples(self, changed: Callable[[np.ndarray], np.ndarray]) -> Dataset:
         """The same data set with the ``x`` of each split, (examples, ...), as ``changed`` makes it, in C order."""
 
-        def of(split: Split) -> Split:
+        def change(split: Split) -> Split:
             return Split(np.ascontiguousarray(changed(split.x)), split.y, split.tags)
 
-        held_out = None if self.held_out is None else of(self.held_out)
-        return replace(self, train=of(self.train), test=of(self.test), held_out=held_out)
+        held_out = None if self.held_out is None else change(self.held_out)
+        return replace(self, train=change(self.train), test=change(self.test), held_out=held_out)
 
     @property
     def provenance(self) -> str:

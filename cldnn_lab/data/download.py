@@ -27,10 +27,10 @@ def download(collection: str, instead: str) -> Any:
 
             return getattr(keras.datasets, collection).load_data()
     except Exception as error:
-        raise ConfigError(f"{collection}: there are no files, and {_reason(error)}: {instead}.") from error
+        raise ConfigError(f"{collection}: there are no files, and {_find_reason(error)}: {instead}.") from error
 
 
-def _reason(error: BaseException) -> str:
+def _find_reason(error: BaseException) -> str:
     """Keras raises a plain Exception around what happened."""
     cause: BaseException | None = error
     while cause is not None:

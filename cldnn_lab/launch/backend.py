@@ -64,10 +64,10 @@ def load(backend: str) -> Any:
         ConfigError: where the backend is not installed.
     """
     bind(backend)
-    return _import()
+    return _import_keras()
 
 
-def _import() -> Any:
+def _import_keras() -> Any:
     backend = os.environ["KERAS_BACKEND"]
     try:
         with silence_backends():
@@ -91,7 +91,7 @@ def start(config: Config, data_bytes: int = 0) -> Policy:
     Returns:
         How the run will be computed.
     """
-    keras = _import()
+    keras = _import_keras()
     keras.backend.clear_session(free_memory=True)
     if keras.backend.backend() == "tensorflow":
         from cldnn_lab.training.engines.tensorflow import forget_graphs

@@ -32,9 +32,9 @@ def limit_cores(count: int | None) -> None:
     if count is None:
         os.sched_setaffinity(0, AVAILABLE)
         return
-    if folder := _folder():
+    if folder := _find_folder():
         for core in sorted(AVAILABLE):
-            if len(_taken) < count and (descriptor := _locked(folder / f"core-{core}")) is not None:
+            if len(_taken) < count and (descriptor := _lock(folder / f"core-{core}")) is not None:
                 _taken[core] = descriptor
     others = sorted(AVAILABLE - _taken.keys())
     os.sched_setaffinity(0, [*_taken, *random.Random(os.getpid()).sample(others, count - len(_taken))])
@@ -54,7 +54,7 @@ def use_all_cores() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _folder() -> Path | None:
+def _find_folder() -> Path | None:
     """This user's folder of locks; None where there can be none that is theirs alone."""
     folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"cldnn_lab-{os.getuid()}"
     try:
@@ -65,7 +65,7 @@ def _folder() -> Path | None:
     return folder if owner == os.getuid() else None
 
 
-def _locked(path: Path) -> int | None:
+def _lock(path: Path) -> int | None:
     """The descriptor of ``path``, locked; None if another process has it or it cannot be locked."""
     try:
         return lock_file(path)

@@ -51,7 +51,11 @@ def has_bfloat16() -> bool:
     """Whether all that computes multiplies bfloat16 natively: a TPU, an NVIDIA GPU of compute capability 8.0 or more,
     a processor with instructions for it. A GPU that does not say counts as one that does not."""
     found = _list_accelerators()
-    return all(kind == "tpu" or _major(capability) >= _CAPABILITY for kind, capability in found) if found else _cpu()
+    return (
+        all(kind == "tpu" or _parse_major(capability) >= _CAPABILITY for kind, capability in found)
+        if found
+        else _check_processor()
+    )
 
 
 def _list_accelerators() -> list[tuple[str, Any]]:
@@ -77,7 +81,7 @@ def _list_accelerators() -> list[tuple[str, Any]]:
     ]
 
 
-def _major(capability: Any) -> int:
+def _parse_major(capability: Any) -> int:
     """8 of the (8, 6) of TensorFlow and PyTorch and of JAX's "8.6"; 0 of what is neither."""
     if isinstance(capability, tuple):
         return int(capability[0])
@@ -85,7 +89,7 @@ def _major(capability: Any) -> int:
     return int(first) if first.isdigit() else 0
 
 
-def _cpu() -> bool:
+def _check_processor() -> bool:
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

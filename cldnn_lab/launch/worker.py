@@ -19,7 +19,7 @@ from cldnn_lab.launch.preflight import check_config
 
 def main() -> int:
     """Train in the directory named on the command line."""
-    # The parent ignores Ctrl-C while it waits, and a new process would go on ignoring it.
+    # The process that started this one ignores Ctrl-C while it waits, and a child inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     run, train = runs.open(sys.argv[1]), pkgutil.resolve_name(sys.argv[2])
     for name, level in (("jax", logging.WARNING), ("tensorflow", logging.ERROR)):

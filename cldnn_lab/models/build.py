@@ -205,7 +205,7 @@ def _explain(
     tensor = keras.KerasTensor(shape)
     for index, layer in _make_layers(nodes):
         before = tuple(tensor.shape)
-        too_large = _kernel_too_large(layer, before)
+        too_large = _describe_large_kernel(layer, before)
         if too_large:
             return ConfigError(f"{_locate(index, layer)}: {too_large}, on {data_name}; {_SMALLER}.")
         try:
@@ -243,7 +243,7 @@ def _check_output(network: keras.Model, config: Mapping[str, Any], outputs: int,
         )
 
 
-def _kernel_too_large(layer: keras.layers.Layer, shape: tuple[int | None, ...]) -> str | None:
+def _describe_large_kernel(layer: keras.layers.Layer, shape: tuple[int | None, ...]) -> str | None:
     size = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if size is None or getattr(layer, "padding", "same") != "valid" or len(shape) != len(size) + 2:
         return None

@@ -46,17 +46,17 @@ def find_output_activation(model: keras.Model) -> str | None:
     Returns:
         The name; None where it cannot be read (branches that differ, a layer that is not known here).
     """
-    return _through(model.layers, "linear")
+    return _follow_layers(model.layers, "linear")
 
 
-def _through(stack: Sequence[keras.layers.Layer], before: str | None) -> str | None:
+def _follow_layers(stack: Sequence[keras.layers.Layer], before: str | None) -> str | None:
     """The activation behind ``stack``, whose input went through ``before``."""
     for layer in stack:
-        before = _behind(layer, before)
+        before = _follow_layer(layer, before)
     return before
 
 
-def _behind(layer: keras.layers.Layer, before: str | None) -> str | None:
+def _follow_layer(layer: keras.layers.Layer, before: str | None) -> str | None:
     if type(layer) in _NAMED:
         return _NAMED[type(layer)]
     if isinstance(layer, _ANY_NUMBER):
@@ -66,17 +66,19 @@ def _behind(layer: keras.layers.Layer, before: str | None) -> str | None:
     if isinstance(layer, _REARRANGING):
         return before if before not in _JOINT or _keeps_last_axis(layer) else None
     if isinstance(layer, own.Chain):
-        return _through(layer.layers, before)
+        return _follow_layers(layer.layers, before)
     if isinstance(layer, own.Branches):
-        return _common([_through(chain.layers, before) for chain in layer.chains], joined=len(layer.chains) > 1)
+        return _find_common(
+            [_follow_layers(chain.layers, before) for chain in layer.chains], joined=len(layer.chains) > 1
+        )
     if isinstance(layer, own.PerRow):
-        return _common([_behind(row, before) for row in layer.layers])
+        return _find_common([_follow_layer(row, before) for row in layer.layers])
     if isinstance(layer, layers.Bidirectional):
-        ends = [_behind(half, before) for half in (layer.forward_layer, layer.backward_layer)]
-        return _common(ends, joined=True) if layer.merge_mode in ("concat", "ave") else None
+        ends = [_follow_layer(half, before) for half in (layer.forward_layer, layer.backward_layer)]
+        return _find_common(ends, joined=True) if layer.merge_mode in ("concat", "ave") else None
     if isinstance(layer, layers.Wrapper):
-        return _behind(layer.layer, before)
-    activation = _activation(layer, before)
+        return _follow_layer(layer.layer, before)
+    activation = _name_activation(layer, before)
     if isinstance(layer, (layers.GRU, layers.LSTM)):
         return None if activation in _JOINT else activation  # the gates come after it and keep its range alone
     if activation == "linear" and isinstance(layer, layers.Activation):
@@ -84,15 +86,15 @@ def _behind(layer: keras.layers.Layer, before: str | None) -> str | None:
     return activation
 
 
-def _activation(layer: keras.layers.Layer, before: str | None) -> str | None:
+def _name_activation(layer: keras.layers.Layer, before: str | None) -> str | None:
     """What the layer's own ``activation`` does; None where it has none."""
     activation = getattr(layer, "activation", None)
     if isinstance(activation, keras.layers.Layer):
-        return _behind(activation, before)
+        return _follow_layer(activation, before)
     return getattr(activation, "__name__", None)
 
 
-def _common(ends: Sequence[str | None], *, joined: bool = False) -> str | None:
+def _find_common(ends: Sequence[str | None], *, joined: bool = False) -> str | None:
     """What all of ``ends`` are; joined along the last axis, distributions are no longer one."""
     first = ends[0]
     return None if set(ends) != {first} or (joined and first in _JOINT) else first

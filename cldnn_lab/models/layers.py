@@ -189,7 +189,7 @@ class Branches(_Holder):
 
 @_register
 class PerRow(_Holder):
-    """Each row of an image through a layer of its own: (batch, rows, time, channels), one layer a row.
+    """Each row of an image through a layer of its own: (batch, rows, time, channels), one layer per row.
 
     Row i goes as a sequence (batch, time, channels) through layer i; the outputs become the rows of the result.
 

@@ -1,4 +1,4 @@
-"""What suits a network on a device: backend, precision, XLA, batches a call, the order inside its layers.
+"""What suits a network on a device: backend, precision, XLA, batches per call, the kernels of its layers.
 
 Measured on two cores with AVX-512 and AMX (``benchmarks/results.md``): TensorFlow's convolutions are many times faster
 without XLA, and than JAX's; recurrent networks spend their time between small operations, which XLA fuses, and JAX runs
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cldnn_lab.config.backend import is_recurrent, layer_names
+from cldnn_lab.config.backend import is_recurrent, list_layer_names
 
 # Batches in a call that sends them: enough to hide the call, and always as many, since each number is compiled apart.
 _BATCHES_SENT = 16
@@ -38,8 +38,8 @@ class Policy:
         precision: Keras dtype policy.
         xla: whether XLA compiles the training loop.
         batches_per_call: batches in one compiled call; None for as many as half a second takes.
-        fast_layers: whether recurrent and dropout layers and the updates of many weights compute in the lab's order
-            instead of Keras's.
+        fast_layers: whether recurrent and dropout layers and the updates of many weights are computed by the faster
+            kernels of :mod:`cldnn_lab.training.kernels` instead of Keras's own.
         data_on_device: whether all data is kept on the device; otherwise each call sends its batches.
     """
 
@@ -58,8 +58,8 @@ class Policy:
         if self.backend == "torch":
             how = "batch by batch"
         else:
-            how = f"{portion} a compiled call, {'with' if self.xla else 'without'} XLA"
-        layers = "layers and updates in the lab's order" if self.fast_layers else "layers as Keras has them"
+            how = f"{portion} per compiled call, {'with' if self.xla else 'without'} XLA"
+        layers = "fast kernels for layers and updates" if self.fast_layers else "Keras's own kernels"
         data = "data kept there" if self.data_on_device else "data sent as it is needed"
         return f"{self.backend} on {self.device}, {self.precision}, {how}, {data}, {layers}"
 
@@ -107,5 +107,5 @@ def choose_precision(wanted: str, model: Mapping[str, Any], bfloat16: bool) -> s
     """
     if wanted != "auto":
         return wanted
-    convolutions = any("Conv" in name for name in layer_names(model))
+    convolutions = any("Conv" in name for name in list_layer_names(model))
     return "mixed_bfloat16" if convolutions and bfloat16 else "float32"

@@ -179,8 +179,8 @@ def _network(config: Config, dataset: Dataset, shape: tuple[int, ...], **statefu
 
 
 def _check_xla(model: keras.Model, policy: Policy) -> None:
-    """XLA cannot compile the cuDNN kernels that Keras gives recurrent layers on a GPU of TensorFlow's; layers in the
-    lab's order call none."""
+    """XLA cannot compile the cuDNN kernels that Keras gives recurrent layers on a GPU of TensorFlow's; the fast
+    kernels call none."""
     if policy.backend != "tensorflow" or not policy.xla or policy.device.startswith("CPU"):
         return
     for layer in model._flatten_layers():

@@ -39,7 +39,7 @@ def walk_at_random(normals: np.ndarray, start: np.ndarray, capture: np.ndarray, 
     """A frequency that starts at 0, takes a Gaussian step each sample and never passes the limit.
 
     As in GNU Radio's sro_model and cfo_model: f += step * normal, then f is cut to +-limit, then used.
-    Between windows, where nobody looks, the walk and its sum leap by their joint Gaussian law; a limit met
+    Between windows, which are not kept, the walk and its sum leap by their joint Gaussian law; a limit met
     inside such a gap is applied at its end (the recipe's limits are thousands of steps away).
 
     Args:
@@ -83,7 +83,7 @@ def _walk_clipped(now: float, steps: np.ndarray, limit: float) -> np.ndarray:
 
 
 def place_clock(cycles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where a receiver whose clock drifts looks at the transmission.
+    """At which instants a receiver whose clock drifts samples the transmission.
 
     Its n-th sample is taken at n plus all offsets so far over the sample rate (GNU Radio's sro_model).
 

@@ -33,7 +33,7 @@ def make_constellation(name: str, *, raw: bool = False) -> np.ndarray:
     Args:
         raw: as they are written down instead: +-1, +-3, ... on each axis.
 
-    >>> len(constellation("QAM16"))
+    >>> len(make_constellation("QAM16"))
     16
     """
     if name in ("BPSK", "PAM4"):

@@ -91,8 +91,8 @@ def generate(
         _fill(block, x[block.rows], capture[block.rows], recipe)
         return block.rows.stop - block.rows.start
 
-    with ThreadPoolExecutor(max_workers=_cores()) as pool:
-        for count in _map_ahead(pool, work, _blocks(cells, vectors, length, recipe)):
+    with ThreadPoolExecutor(max_workers=_count_cores()) as pool:
+        for count in _map_ahead(pool, work, _list_blocks(cells, vectors, length, recipe)):
             progress(count)
     return label(x, capture, modulations, snrs)
 
@@ -128,11 +128,11 @@ def check(modulations: Sequence[str], snrs: Sequence[float], vectors: int, *, le
         raise ConfigError(f"seed of the generator: {seed} must be 0 or more.")
 
 
-def _cores() -> int:
+def _count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _blocks(cells: Sequence[Cell], vectors: int, length: int, recipe: Recipe) -> Iterator[_Block]:
+def _list_blocks(cells: Sequence[Cell], vectors: int, length: int, recipe: Recipe) -> Iterator[_Block]:
     for number, cell in enumerate(cells):
         row = number * vectors
         captures = plan(cell, vectors, TRANSMITTERS[cell.modulation].samples(recipe), length)
@@ -145,7 +145,7 @@ def _blocks(cells: Sequence[Cell], vectors: int, length: int, recipe: Recipe) ->
 def _map_ahead(pool: ThreadPoolExecutor, work: Callable[[_Block], int], blocks: Iterable[_Block]) -> Iterator[int]:
     """``pool.map``, which takes all of its input at once, a few blocks at a time."""
     blocks = iter(blocks)
-    while some := list(itertools.islice(blocks, _cores() * _BLOCKS_AHEAD)):
+    while some := list(itertools.islice(blocks, _count_cores() * _BLOCKS_AHEAD)):
         yield from pool.map(work, some)
 
 

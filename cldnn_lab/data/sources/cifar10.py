@@ -124,7 +124,7 @@ def _download(data_root: Path, batches: int | None, test_file: str | None) -> tu
     if test_file not in (None, TESTS[0]):
         raise ConfigError(f"data.test_file: {test_file} is not among what Keras downloads: {wanted}, and it too.")
     (x, y), (x_test, y_test) = download("cifar10", wanted)
-    # Keras strings the batches together in order.
+    # Keras concatenates the batches in order.
     count = None if batches is None else batches * _PER_BATCH
     train = Split(x[:count], number_classes(y[:count], "Keras's download"))
     test = Split(x_test, number_classes(y_test, "Keras's download"))

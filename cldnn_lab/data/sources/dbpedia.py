@@ -25,7 +25,7 @@ CLASSES = (
     "(none)", "Company", "EducationalInstitution", "Artist", "Athlete", "OfficeHolder", "MeanOfTransportation",
     "Building", "NaturalPlace", "Village", "Animal", "Plant", "Album", "Film", "WrittenWork",
 )  # fmt: skip
-# One text a row: its class, its title, its paragraph.
+# One row per text: its class, its title, its paragraph.
 Table = Sequence[tuple[int, str, str]]
 
 

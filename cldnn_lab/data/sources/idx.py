@@ -49,7 +49,7 @@ class Options(DataConfig):
         path: the folder of the four files; null to look under ``data_root`` and in the system.
         test_fraction: null for the files' own test set; else this share of the training files is the test
             set, drawn as scikit-learn's ``train_test_split(random_state=data.split_seed)`` draws it, and the
-            files' own test set stays shut.
+            files' own test set is not used.
     """
 
     collection: str = field(default="mnist", metadata={"choices": ("mnist", "fashion_mnist")})

@@ -1,4 +1,4 @@
-"""The user's own pictures: a folder a class."""
+"""The user's own pictures: a folder for each class."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TRAIN, TESTS = "train", ("test", "val", "validation")
 
 @dataclass
 class Options(DataConfig):
-    """The user's own pictures, a folder a class.
+    """The user's own pictures, a folder for each class.
 
     Attributes:
-        path: a folder with a folder a class, or with ``train/`` and ``test/`` (or ``val/``) that have them.
+        path: a folder with a folder for each class, or with ``train/`` and ``test/`` (or ``val/``) that have them.
         size: height and width every picture is resized to; null where all have one size.
         gray: read them in grey (one channel) rather than in colour (three).
         test_fraction: the share of each class that is the test set, where the folder has no ``test/``.

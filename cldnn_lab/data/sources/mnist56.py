@@ -64,10 +64,10 @@ def _read_document_file(path: Path) -> tuple[Split, Split]:
     parts = load_array(path)
     if parts.shape != (4,) or not all(isinstance(part, np.ndarray) for part in parts):
         raise ConfigError(f"{path} does not hold the four arrays x_train, d_train, x_val and d_val.")
-    return _split(path, parts[0], parts[1]), _split(path, parts[2], parts[3])
+    return _make_split(path, parts[0], parts[1]), _make_split(path, parts[2], parts[3])
 
 
-def _split(path: Path, x: np.ndarray, y: np.ndarray) -> Split:
+def _make_split(path: Path, x: np.ndarray, y: np.ndarray) -> Split:
     if x.shape[1:] in ((28, 28), (28, 28, 1)) and x.dtype.kind in "uif":
         x = Pictures().convert(x.reshape(-1, 28, 28, 1))
         if y.dtype.kind in "uifb" and y.size == len(x) and np.isin(y, (0, 1)).all():

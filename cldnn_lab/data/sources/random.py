@@ -19,7 +19,7 @@ class Options(DataConfig):
     Attributes:
         train_size, test_size: examples.
         size: height and width.
-        channels: values a pixel.
+        channels: values per pixel.
         class_count: labels are drawn from so many.
         seed: draws it.
     """

@@ -140,12 +140,12 @@ def _draw_rectangle(picture: np.ndarray, shape: str, rng: np.random.Generator) -
 def _draw_circle(picture: np.ndarray, rng: np.random.Generator) -> None:
     radius = int(rng.integers(6, 26, endpoint=True))
     left, top = rng.integers(4, SIDE - 4 - 2 * radius, 2, endpoint=True)
-    outline = _round(radius)
+    outline = _draw_outline(radius)
     picture[top : top + len(outline), left : left + len(outline)] = outline
 
 
 @cache
-def _round(radius: int) -> np.ndarray:
+def _draw_outline(radius: int) -> np.ndarray:
     """A circle of ``2 radius + 1`` pixels: chords of a degree, their ends cut to whole pixels towards the centre."""
     angle = np.radians(np.arange(360))
     # libgd's table of cosines: 1,024ths. Half of one may come out a little less, so it is rounded before it is cut.
