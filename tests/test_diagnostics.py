@@ -400,6 +400,23 @@ def test_listening_counts_at_chosen_epochs_and_changes_nothing(tmp_path: Path) -
         assert is_picture(tmp_path / name / "active_units.png")
 
 
+def test_counting_goes_on_from_what_a_checkpoint_kept(tmp_path: Path) -> None:
+    model, data = relu_network(), images()
+    model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
+    asked = choose_diagnostics({"active_units": {"epochs": [1, 2]}})
+    first, second = (make_listeners(asked, subject_of(model, data), tmp_path)["active_units"] for _ in range(2))
+    first.set_model(model)
+    first.on_train_begin()
+    first.on_epoch_end(0)
+    second.set_model(model)
+    second.on_train_begin()
+    second.set_state(json.loads(json.dumps(first.get_state())))
+    second.on_epoch_end(1)
+    second.on_train_end()
+    table = pd.read_csv(tmp_path / "active_units.csv")
+    assert table["epoch"].tolist() == [1, 1, 2, 2] and (table["test"] > 0).all()
+
+
 def test_active_units_need_a_relu(tmp_path: Path) -> None:
     model = network(layers.Flatten(), layers.Dense(3, activation="tanh"))
     with pytest.raises(ConfigError, match="no layer of this network has a ReLU"):
