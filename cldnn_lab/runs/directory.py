@@ -3,7 +3,7 @@
     run.json                 what has become of the run, and which process works on it
     .hydra/config.yaml       the composed config
     metrics.json             one flat mapping of figures and facts
-    history.csv              a row per epoch
+    history.csv              a row for each evaluation: one per epoch, or as validate_every says
     accuracy.png, loss.png   the curves (and further pictures)
     model.keras, model.txt   the trained network and its layer table
     environment.json         versions, device, git revision, the folder and fingerprint of the data
@@ -39,8 +39,8 @@ METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, CHECKPOINT = (
     "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json", "checkpoint.npz",
 )  # fmt: skip
 CONFIG = ".hydra/config.yaml"
-LOOKS = "diagnostics"  # the folder of the looks at a finished run
-# Every name under which a run or one of its looks writes.
+LOOKS = "diagnostics"  # the folder of the diagnostics of a finished run
+# Every name under which a run or one of its diagnostics writes.
 NAMES = (
     STATE, METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, CHECKPOINT, "accuracy.png", "loss.png", "normalised_error.png",
     "confusion_matrix.png", "accuracy_by_snr.csv", "accuracy_by_snr.png",
@@ -198,7 +198,7 @@ class Run:
 
     @property
     def history(self) -> pd.DataFrame:
-        """What history.csv says: a row an epoch."""
+        """What history.csv says: a row for each evaluation, which ends each epoch unless ``validate_every`` is set."""
         import pandas as pd
 
         return pd.read_csv(self.folder / HISTORY)
