@@ -24,9 +24,11 @@ from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.launch.preflight import check_config
 from cldnn_lab.runs import results
 from cldnn_lab.runs.directory import Run
+from cldnn_lab.runs.recorder import StateRecorder
 from cldnn_lab.storage import manifest
 from cldnn_lab.train import train
 from cldnn_lab.training.listeners.progress import Progress
+from cldnn_lab.training.plan import Plan
 
 SMALL = ("model=cnn_example", "data=random", "data.train_limit=100", "data.test_limit=64", "batch_size=32", "epochs=2")
 PULSES = ("model=pulse_rnn", "data=pulses", "window=50", "batch_size=20", "epochs=1", "data.train_limit=100")
@@ -137,6 +139,30 @@ def test_steps_trains_exactly_so_many_batches(trained, steps: int, epochs: float
 def test_validate_every_makes_a_row_every_so_many_batches(trained) -> None:
     run = trained(*SMALL, "steps=10", "validate_every=3")
     assert list(run.history["step"]) == [3, 6, 9, 10]
+
+
+def test_the_figures_that_a_run_will_have_are_known_before_it_trains(composed, loaded, trained) -> None:
+    from cldnn_lab.training.policy import choose_policy
+    from cldnn_lab.training.session import prepare
+
+    for overrides in (SMALL, (*PULSES, "data.test_limit=40")):
+        config = check_config(composed(*overrides))
+        policy = choose_policy(config.settings, config.backend, config.model, "CPU", fits=True, bfloat16=False)
+        expected = results.expect_metrics(config, prepare(config, loaded(*overrides), policy), policy)
+        assert set(expected) == set(trained(*overrides).metrics)
+
+
+def test_the_state_follows_the_steps_at_most_once_in_so_many_seconds(tmp_path: Path) -> None:
+    run, plan = Run(tmp_path), Plan.of(100, batch_size=10, epochs=3, steps=None, validate_every=None, seed=1)
+    run.begin_training("config", "data", plan.total, resumed=False)
+    assert (run.state.state, run.state.step, run.state.steps) == ("training", 0, 30)
+    StateRecorder(run, plan, seconds=1000).on_batches_end(4, {})
+    assert run.state.step == 0
+    recorder = StateRecorder(run, plan, seconds=0)
+    recorder.on_batches_end(4, {})
+    assert run.state.step == 4
+    recorder.on_epoch_end(1)
+    assert run.state.step == 20
 
 
 def test_a_held_out_part_validates(trained) -> None:

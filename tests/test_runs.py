@@ -328,3 +328,24 @@ def test_importing_the_package_is_light() -> None:
 
 def test_an_error_says_its_first_line() -> None:
     assert job._describe(ValueError("shapes\ndo not fit")) == "unexpected ValueError: shapes."
+
+
+def test_a_process_that_a_run_was_handed_to_holds_the_directory_alone(tmp_path: Path) -> None:
+    code = (
+        "import os, subprocess, sys; from pathlib import Path; from cldnn_lab.runs import lock\n"
+        "folder = Path(sys.argv[1]); lock.hold(folder)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import sys; sys.stdin.read()'],\n"
+        "                         pass_fds=lock.get_descriptors(folder))\n"
+        "os.write(1, b'held\\n'); os._exit(9)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdin is not None and parent.stdout is not None
+    assert parent.stdout.readline() == "held\n" and parent.wait() == 9
+    with pytest.raises(ConfigError, match=f"process {parent.pid} on"):
+        lock.hold(tmp_path)
+    parent.stdin.close()  # which ends the child
+    assert parent.stdout.read() == ""
+    lock.hold(tmp_path)
+    lock.release(tmp_path)

@@ -1,4 +1,4 @@
-"""The library Keras computes with, its precision and its reproducibility: set once a process."""
+"""The library Keras computes with, its precision and its reproducibility: set once per process."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
     run.json                 what has become of the run, and which process works on it
     .hydra/config.yaml       the composed config
     metrics.json             one flat mapping of figures and facts
-    history.csv              a row per epoch
+    history.csv              a row for each evaluation: one per epoch, or as validate_every says
     accuracy.png, loss.png   the curves (and further pictures)
     model.keras, model.txt   the trained network and its layer table
     predictor.json           how its inputs are prepared and its outputs are read
@@ -198,7 +198,7 @@ class Run:
 
     @property
     def history(self) -> pd.DataFrame:
-        """What history.csv says: a row an epoch."""
+        """What history.csv says: a row for each evaluation, which ends each epoch unless ``validate_every`` is set."""
         import pandas as pd
 
         return pd.read_csv(self.folder / HISTORY)

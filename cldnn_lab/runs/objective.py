@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.config.names import keras_names
+from cldnn_lab.config.names import list_keras_names
 from cldnn_lab.runs.directory import Run
 
 _BY_DEFAULT = ("test_accuracy", "test_normalised_error", "test_mse", "test_loss")
@@ -27,7 +27,7 @@ def check_objective(name: str | None, expected: Mapping[str, Any]) -> None:
     if name is None:
         return
     part, _, metric = name.partition("_")
-    if part in ("train", "val", "test") and metric in keras_names("metrics"):
+    if part in ("train", "val", "test") and metric in list_keras_names("metrics"):
         return  # one that may be watched besides
     if name not in expected:
         raise _unknown(name, expected)

@@ -47,10 +47,10 @@ def collect(
 ) -> dict[str, Any]:
     """The flat mapping that metrics.json holds.
 
-    ``train_*`` are the last row of the history, as Keras counts them: the running mean over the epoch's
-    batches, dropout on. ``test_*`` are measured on the test set after training. ``val_*`` are those of the last row,
-    ``best_epoch`` and ``best_step`` the row that ``best_by`` names as the best: by default the test set validates, and
-    the best row is then the best on the very set that the test figures are of. ``validation_examples`` and
+    ``train_*`` are of the last evaluation, as Keras counts them: the running mean over the epoch's batches, dropout
+    on. ``test_*`` are measured on the test set after training. ``val_*`` are those of the last evaluation,
+    ``best_epoch`` and ``best_step`` those of the evaluation that is the best by ``best_by``: by default the test set
+    validates, and it is then the best on the very set that the test figures are of. ``validation_examples`` and
     ``test_examples`` count what ``val_*`` and ``test_*`` are of; in windows, which take whole batches alone, the first
     may be fewer.
 
@@ -111,7 +111,7 @@ def introduce(session: Session, policy: Policy) -> str:
     plan = session.plan
     return (
         f"Model: {count_parameters(session.model):,} parameters; {plan.total:,} batches of {plan.batch_size}, "
-        f"{plan.per_epoch:,} an epoch; loss {session.loss}\n"
+        f"{plan.per_epoch:,} per epoch; loss {session.loss}\n"
         f"Policy: {policy}"
     )
 
@@ -156,7 +156,7 @@ def write_before_training(run: Run, session: Session, policy: Policy, data_finge
 
 
 def draw_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x: str) -> None:
-    """A picture of each curve of the history; nothing if no row was completed."""
+    """A picture of each curve of the history; nothing if there was no evaluation."""
     history = outcome.history
     label = "test" if dataset.validates_on_test else "validation"
     for metric in ("accuracy", "loss", "normalised_error"):
