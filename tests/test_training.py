@@ -87,7 +87,7 @@ x, y = draw.normal(size=(64, 3)).astype(np.float32), draw.integers(0, 4, 64).ast
 def trained(activation):
     keras.utils.set_random_seed(3)
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(4, activation=activation)])
-    model.compile(keras.optimizers.SGD(0.5), losses.make_loss("crossentropy", activation, "multiclass", 0.5)[0])
+    model.compile(keras.optimizers.SGD(0.5), losses.make_loss("crossentropy", activation, "multiclass"))
     return model
 
 for activation in ("softmax", "sigmoid", "tanh", "softplus", "relu", "exponential"):
@@ -107,7 +107,7 @@ for activation in ("softplus", "exponential", "relu"):
     keras.utils.set_random_seed(3)
     end = keras.layers.Dense(4, activation=activation, bias_initializer="ones")
     model = keras.Sequential([keras.layers.Input((3,)), end])
-    model.compile(keras.optimizers.Adam(0.02), losses.make_loss("crossentropy", activation, "multiclass", 0.5)[0])
+    model.compile(keras.optimizers.Adam(0.02), losses.make_loss("crossentropy", activation, "multiclass"))
     assert model.predict(x, verbose=0).max() > 1
     before = model.evaluate(x, y, verbose=0)
     model.fit(x, y, batch_size=16, epochs=20, verbose=0)
@@ -135,7 +135,7 @@ def test_a_new_process_loads_a_model_with_the_lab_s_own_loss(tmp_path: Path) -> 
     from cldnn_lab.training import losses
 
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(4, activation="sigmoid")])
-    model.compile("sgd", losses.make_loss("crossentropy", "sigmoid", "multiclass", 0.5)[0])
+    model.compile("sgd", losses.make_loss("crossentropy", "sigmoid", "multiclass"))
     model.save(tmp_path / "model.keras")
     says(LOADED, "NormalisedCrossentropy", "tensorflow", tmp_path)
 

@@ -14,8 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from cldnn_lab import diagnostics
 from cldnn_lab.config.backend import BACKENDS, choose_backend
+from cldnn_lab.config.class_weight import check_class_weight
 from cldnn_lab.config.errors import ConfigError, suggest
-from cldnn_lab.config.loss import LOSSES, check_loss
+from cldnn_lab.config.loss import LOSSES, check_label_smoothing, check_loss
+from cldnn_lab.config.metrics import list_metrics
 from cldnn_lab.config.model import check_model
 from cldnn_lab.config.schedule import check_schedule
 from cldnn_lab.config.targets import check_targets
@@ -41,6 +43,10 @@ class Settings:
         window: time steps of truncated back-propagation through time; None for whole sequences.
         seed: of initial weights, dropout and the order of examples.
         loss: a name from :data:`cldnn_lab.config.loss.LOSSES`; ``auto`` fits the task and what the network ends in.
+        metrics: what is watched beside the loss: names of :data:`cldnn_lab.config.metrics.NAMES` or ``_target_`` nodes;
+            None for the accuracy, or for a regression the normalised error.
+        class_weight: what each class counts in the training loss: ``balanced``, or weights by class; None: all alike.
+        label_smoothing: share of each target that the cross-entropies spread evenly over all classes.
         threshold: score from which a binary example counts as class 1.
         backend: which library Keras computes with; auto takes JAX for recurrent networks where it is installed.
         precision: float32, mixed_bfloat16, or auto (bfloat16 where the hardware has it and it pays).
@@ -63,6 +69,9 @@ class Settings:
     window: int | None = field(default=None, metadata={"min": 1})
     seed: int = field(default=1, metadata={"min": 0, "max": 2**31 - 1})
     loss: str = field(default="auto", metadata={"choices": LOSSES})
+    metrics: Any = None
+    class_weight: Any = None
+    label_smoothing: float = field(default=0.0, metadata={"min": 0.0, "below": 1.0})
     threshold: float = field(default=0.5, metadata={"above": 0.0, "below": 1.0})
     backend: str = field(default="tensorflow", metadata={"choices": BACKENDS})
     precision: str = field(default="float32", metadata={"choices": PRECISIONS})
@@ -126,6 +135,9 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
             raise ConfigError(f"{group}: nothing chosen; choose one with {group}=<name> (--help lists them).")
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key not in groups])
     settings = parse_dataclass(Settings, resolve(plain, "config"))
+    list_metrics(settings.metrics)
+    check_class_weight(settings.class_weight)
+    check_label_smoothing(settings.label_smoothing, settings.loss)
     looks = diagnostics.choose_diagnostics(settings.diagnostics, settings.threshold)
 
     source = config.data.get("source")

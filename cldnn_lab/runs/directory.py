@@ -41,7 +41,7 @@ CONFIG = ".hydra/config.yaml"
 LOOKS = "diagnostics"  # the folder of the looks at a finished run
 # Every name under which a run or one of its looks writes.
 NAMES = (
-    METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, "accuracy.png", "loss.png", "normalised_error.png",
+    METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, "accuracy.png", "loss.png", "normalised_error.png", "metric_*.png",
     "confusion_matrix.png", "accuracy_by_snr.csv", "accuracy_by_snr.png",
     "filters.png", "feature_maps_[0-9]*.png", "activation_stats.csv", "activation_stats.png", "active_units.csv",
     "active_units.png", "active_units_trained.csv", "active_units_trained.png", "hidden_traces_[0-9]*.csv",
@@ -173,7 +173,10 @@ class Run:
         """
         import keras
 
-        import cldnn_lab.models.layers  # noqa: F401  (both register what a saved model may hold)
+        # Each registers what a saved model may hold.
+        import cldnn_lab.models.layers
+        import cldnn_lab.training.crossentropy
+        import cldnn_lab.training.metrics  # noqa: F401
 
         path = self.folder / MODEL
         if not path.is_file():

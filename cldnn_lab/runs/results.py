@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ _SHOWN = (
     "test_sensitivity", "test_specificity", "train_accuracy", "train_loss", "train_normalised_error",
     "best_epoch", "best_by", "parameters", "epochs", "steps", "seconds", "samples_per_second", "data_source",
 )  # fmt: skip
+# The curves that have the name of their metric; those of others could be taken for another picture of the run.
+_CURVES = ("loss", "accuracy", "normalised_error")
 
 
 def write_metrics(run: Run, metrics: dict[str, Any]) -> None:
@@ -67,7 +70,7 @@ def collect(
     return {
         "status": outcome.status,
         **{f"test_{name}": value for name, value in test.items()},
-        **{f"train_{name}": last[name] for name in ("loss", "accuracy", "normalised_error") if name in last},
+        **{f"train_{name}": last[name] for name in _list_watched(last)},
         **{name: value for name, value in last.items() if name.startswith("val_")},
         **{f"test_{name}": value for name, value in (evaluation.metrics if evaluation else {}).items()},
         **({"best_epoch": best["epoch"], "best_step": best["step"]} if best else {}),
@@ -138,17 +141,21 @@ def draw_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x:
     """A picture of each curve of the history; nothing if no row was completed."""
     history = outcome.history
     label = "test" if dataset.validation is dataset.test else "validation"
-    for metric in ("accuracy", "loss", "normalised_error"):
-        if metric in history:
-            figures.curves(
-                history,
-                metric,
-                run.folder / f"{metric}.png",
-                title=f"{title}: {metric.replace('_', ' ')}",
-                origin=dataset.origin,
-                validation_label=label,
-                x=x,
-            )
+    for metric in _list_watched(map(str, history)):
+        figures.curves(
+            history,
+            metric,
+            run.folder / (f"{metric}.png" if metric in _CURVES else f"metric_{metric}.png"),
+            title=f"{title}: {metric.replace('_', ' ')}",
+            origin=dataset.origin,
+            validation_label=label,
+            x=x,
+        )
+
+
+def _list_watched(history: Iterable[str]) -> list[str]:
+    """The loss and the metrics among the columns of a history."""
+    return [name.removeprefix("val_") for name in history if name.startswith("val_")]
 
 
 def write_evaluation(run: Run, evaluation: Evaluation, dataset: Dataset, *, title: str) -> None:
@@ -181,7 +188,9 @@ def save_model(run: Run, model: keras.Model) -> None:
 
 def format_metrics(metrics: dict[str, Any], folder: Path) -> str:
     """The main figures as aligned lines, and where everything is."""
-    shown = [(name, metrics[name]) for name in _SHOWN if metrics.get(name) is not None]
+    watched = [f"test_{name}" for name in _list_watched(metrics)]
+    names = list(dict.fromkeys([*_SHOWN[:1], *watched, *_SHOWN[1:]]))
+    shown = [(name, metrics[name]) for name in names if metrics.get(name) is not None]
     width = max(len(name) for name, _ in shown)
     lines = [f"  {name:<{width}}  {_format_value(name, value)}" for name, value in shown]
     return "\n".join([*lines, f"Results: {folder}"])

@@ -12,15 +12,18 @@ import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.loss import choose_loss
+from cldnn_lab.config.metrics import list_metrics
 from cldnn_lab.config.schema import Config
 from cldnn_lab.config.targets import instantiate
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.models.build import build
 from cldnn_lab.models.ending import find_output_activation
 from cldnn_lab.training import losses
+from cldnn_lab.training.class_weights import weigh_examples
 from cldnn_lab.training.engines.base import Engine, make_engine
 from cldnn_lab.training.fit import Outcome, Plan, fit
 from cldnn_lab.training.listeners.progress import EpochProgress
+from cldnn_lab.training.metrics import check_metrics, make_metrics
 from cldnn_lab.training.policy import Policy
 from cldnn_lab.training.schedules import make_schedule
 
@@ -38,6 +41,8 @@ class Session:
         plan: how much is trained, in what portions.
         loss: name of the loss minimised.
         dataset: the data.
+        metrics: those that the trained network is compiled with.
+        weights: what each training example counts in the loss, (examples,); None where all count alike.
     """
 
     model: keras.Model
@@ -45,6 +50,8 @@ class Session:
     plan: Plan
     loss: str
     dataset: Dataset
+    metrics: Sequence[keras.metrics.Metric] = ()
+    weights: np.ndarray | None = None
 
     def fit(self, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Outcome:
         """Train as planned; afterwards ``model`` has the trained weights."""
@@ -83,17 +90,26 @@ class Session:
         """The loss and the metrics that were watched in training, on a split."""
         if self.engine.model is not self.model:
             # The network for windows reads whole batches alone; this one reads every example.
-            return {"loss": float(self.engine.model.loss(self._arrays(split)[1], self.predict(split)))}
-        x, y = [self.engine.keep(array) for array in self._arrays(split)]
+            y, outputs = self._arrays(split)[1], self.predict(split)
+            for metric in self.metrics:
+                metric.reset_state()
+                metric.update_state(y, outputs)
+            measured = {metric.name: float(metric.result()) for metric in self.metrics}
+            return {"loss": float(self.engine.model.loss(y, outputs)), **measured}
+        data = [self.engine.keep(array) for array in self._arrays(split)]
         self.engine.reset_metrics()
         for batches in self.plan.test_batches(len(split)):
             portion = self.plan.batches_per_call or len(batches)
             for start in range(0, len(batches), portion):
-                self.engine.test(x, y, batches, start, min(start + portion, len(batches)))
+                self.engine.test(data, batches, start, min(start + portion, len(batches)))
         return self.engine.logs()
 
-    def _arrays(self, split: Split) -> tuple[np.ndarray, np.ndarray]:
-        return split.x, losses.make_targets(self.loss, self.dataset.task, split.y, self.dataset.outputs)
+    def _arrays(self, split: Split) -> tuple[np.ndarray, ...]:
+        """Examples and targets as the loss wants them; for the training set also what each example counts, if they do
+        not all count alike."""
+        y = losses.make_targets(self.engine.model.loss, self.dataset.task, split.y, self.dataset.outputs)
+        weighted = split is self.dataset.train and self.weights is not None
+        return (split.x, y, self.weights) if weighted else (split.x, y)
 
 
 def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
@@ -124,6 +140,7 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
             f"{dataset.name} has one class; set return_sequences: false in its last recurrent layer, or put a "
             "keras.layers.Flatten before its outputs."
         )
+    weights = weigh_examples(settings.class_weight, dataset)
     if settings.window is not None:
         _check_window(settings.window, settings.batch_size, dataset)
         shape = (settings.window, *dataset.input_shape[1:])
@@ -140,13 +157,18 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
     )
     updates = dataset.input_shape[0] // settings.window if settings.window else 1
     schedule = make_schedule(config.schedule, plan.total, updates) if config.schedule else None
-    objective, accuracy = losses.make_loss(loss, ending, dataset.task, settings.threshold)
+    objective = losses.make_loss(loss, ending, dataset.task, settings.label_smoothing)
+    watched = make_metrics(
+        list_metrics(settings.metrics, dataset.task), objective, dataset.task, dataset.outputs, settings.threshold
+    )
+    few = losses.make_targets(objective, dataset.task, dataset.train.y[:2], dataset.outputs)
+    check_metrics(watched, few, model.output_shape[1:])
     trained.compile(
         optimizer=instantiate(
             config.optimizer, "optimizer", **({} if schedule is None else {"learning_rate": schedule})
         ),
         loss=objective,
-        metrics=[accuracy] if accuracy is not None else [],
+        metrics=watched,
     )
     engine = make_engine(
         trained,
@@ -156,7 +178,7 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
         data_on_device=policy.data_on_device,
     )
     _check_xla(trained, policy)
-    return Session(model, engine, plan, loss, dataset)
+    return Session(model, engine, plan, loss, dataset, watched, weights)
 
 
 def _network(config: Config, dataset: Dataset, shape: tuple[int, ...], **stateful: Any) -> keras.Model:
