@@ -52,8 +52,11 @@ def train(config: Config, run: Run) -> None:
     dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers)
     log.info("Data: %s: %s (%s)", dataset.name, dataset.provenance, dataset.sizes)
     policy = backend.start(config, dataset.nbytes)
+    from cldnn_lab import runs
     from cldnn_lab.evaluation.metrics import evaluate
     from cldnn_lab.runs import results
+    from cldnn_lab.training.checkpoint import Checkpoint
+    from cldnn_lab.training.listeners.history import History
     from cldnn_lab.training.listeners.tensorboard import callbacks
     from cldnn_lab.training.session import prepare
     from cldnn_lab.training.stop import StopRequest
@@ -62,7 +65,13 @@ def train(config: Config, run: Run) -> None:
     diagnostics.check(config.looks, session.model, dataset)
     title = f"{config.choices.get('model', 'model')} on {dataset.name}"
     watchers = diagnostics.watchers(config.looks, dataset, run.folder, title=title, epoch_of=session.plan.epoch_of)
-    listeners = [*callbacks(settings, run.folder, session.plan), *watchers]
+    checkpoint = Checkpoint(run.folder, 60)
+    listeners = [
+        History(run.folder / runs.HISTORY),
+        *callbacks(settings, run.folder, session.plan),
+        *watchers,
+        checkpoint,
+    ]
     run.clear()
     results.write_before_training(run, session, policy)
     log.info("%s", results.introduce(session, policy))
@@ -71,7 +80,6 @@ def train(config: Config, run: Run) -> None:
     evaluated = None
     with StopRequest() as stop:
         outcome = session.fit(listeners)
-        results.write_history(run, outcome)
         results.save_model(run, session.model)
         with stop.at_once():
             results.draw_history(run, outcome, dataset, title=title, x="step" if settings.steps else "epoch")

@@ -17,7 +17,7 @@ import plain_keras
 from hydra import compose, initialize_config_dir
 from networks import NETWORKS
 from cldnn_lab.config.groups import CONFIGS
-from cldnn_lab.models.build import build, parameters
+from cldnn_lab.models.build import build, count_parameters
 
 for name, network in NETWORKS.items():
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
@@ -27,7 +27,7 @@ for name, network in NETWORKS.items():
     sizes = {"input_shape": x.shape[1:], "outputs": outputs, "vocabulary": network.vocabulary}
     ours = build(config.model, data_name="noise", **sizes)
     plain = plain_keras.MODELS[name]()
-    assert plain.count_params() == parameters(ours), name
+    assert plain.count_params() == count_parameters(ours), name
     assert abs(float(plain.optimizer.learning_rate) - config.optimizer.learning_rate) < 1e-9, name
 print("same")
 """

@@ -25,6 +25,7 @@ from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.diagnostics import OPTIONS, choose_diagnostics, take, watchers
 from cldnn_lab.diagnostics.deconvnet import convolve_transposed, unpool
 from cldnn_lab.diagnostics.options import FeatureMaps
+from cldnn_lab.figures import all as pictures
 from cldnn_lab.storage import manifest
 
 CONFIGS = Path(__file__).parent.parent / "conf"
@@ -112,7 +113,7 @@ def test_wrong_choices_are_one_sentence(value: Any, words: str) -> None:
 
 def test_choosing_imports_nothing_heavy() -> None:
     check = (
-        "import sys, cldnn_lab.inspect; from cldnn_lab.diagnostics import choose; choose('filters'); "
+        "import sys, cldnn_lab.inspect; from cldnn_lab.diagnostics import choose_diagnostics; choose_diagnostics('filters'); "
         "sys.exit(bool({'numpy', 'keras', 'pandas', 'matplotlib', 'tensorflow'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
@@ -355,14 +356,14 @@ def test_hidden_traces_of_a_layer_with_steps_of_its_own_say_so(tmp_path: Path) -
     )  # fmt: skip
     states = np.zeros((9, 2))
     drawn: list[Any] = []
-    save = figures._save
+    save = pictures._save
 
     def keep(figure: Any, *rest: Any) -> Path:
         drawn.append(figure)
         return save(figure, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "_save", keep)
+        patch.setattr(pictures, "_save", keep)
         look("hidden_traces", model, dataset_of(np.zeros((2, 20, 1))), tmp_path)
     labels = [axes.get_ylabel() for axes in drawn[0].axes]
     assert labels[0] == "input" and labels[1] == f"behind\n({len(states)} steps)"

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from omegaconf import OmegaConf
 from cldnn_lab.models import layers as own
-from cldnn_lab.models.build import build, parameters
+from cldnn_lab.models.build import build, count_parameters
 
 keras.utils.set_random_seed(1)
 rng = np.random.default_rng(0)
@@ -53,7 +53,7 @@ sequences = rng.random((4, 10, 1), dtype="float32")
 config.cell, config.units = "LSTM", 3
 whole = build(config, input_shape=(10, 1), outputs=1, data_name="pulses")
 halves = build(config, input_shape=(5, 1), outputs=1, data_name="pulses", batch_size=4, stateful=True)
-assert parameters(whole) == parameters(halves)
+assert count_parameters(whole) == count_parameters(halves)
 for one, other in zip(whole.trainable_variables, halves.trainable_variables, strict=True):
     other.assign(keras.ops.convert_to_numpy(one))
 full = keras.ops.convert_to_numpy(whole(sequences))

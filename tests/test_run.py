@@ -22,10 +22,11 @@ from cldnn_lab import data, figures, inspect, runs
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.launch.preflight import check_config
-from cldnn_lab.runs.directory import Run, results
+from cldnn_lab.runs import results
+from cldnn_lab.runs.directory import Run
 from cldnn_lab.storage import manifest
 from cldnn_lab.train import Unfinished, train
-from cldnn_lab.training.listeners.progress import EpochProgress
+from cldnn_lab.training.listeners.progress import Progress
 
 SMALL = ("model=cnn_example", "data=random", "data.train_limit=100", "data.test_limit=64", "batch_size=32", "epochs=2")
 PULSES = ("model=pulse_rnn", "data=pulses", "window=50", "batch_size=20", "epochs=1", "data.train_limit=100")
@@ -465,7 +466,7 @@ def press(times: int = 1, then: Callable[..., Any] | None = None) -> Callable[..
 @pytest.mark.parametrize(
     ("place", "name", "times", "status", "known"),
     [
-        (EpochProgress, "batches", 3, "interrupted", {"steps"}),
+        (Progress, "on_batches_end", 3, "interrupted", {"steps"}),
         (results, "save_model", 2, "interrupted", {"train_accuracy", "val_loss"}),
         (keras.Model, "predict", 1, "interrupted", {"train_accuracy", "val_loss"}),
         (figures, "confusion", 1, "interrupted", {"train_accuracy", "test_accuracy", "test_loss"}),

@@ -12,13 +12,14 @@ import pytest
 
 from cldnn_lab.config.backend import choose_backend, is_recurrent
 from cldnn_lab.config.schema import Settings
-from cldnn_lab.training.fit import Outcome, Plan, split_batches
+from cldnn_lab.training.outcome import Outcome
+from cldnn_lab.training.plan import Plan, split_batches
 from cldnn_lab.training.policy import choose_policy
 
 CHECK = """
 import keras, numpy as np
 from cldnn_lab.training.engines.base import make_engine
-from cldnn_lab.training.fit import in_batches
+from cldnn_lab.training.plan import split_batches
 
 def network():
     keras.utils.set_random_seed(3)
@@ -35,19 +36,19 @@ fitted = plain.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0, vali
 for resident in (True, False):
     model = network()
     engine = make_engine(model, data_on_device=resident)
-    engine.prepare(x[:16], y[:16])
+    engine.prepare((x[:16], y[:16]))
     placed = engine.keep(x), engine.keep(y)
     assert (placed[0] is x) != resident
-    parts = in_batches(np.arange(50, dtype=np.int32), 16)
+    parts = split_batches(np.arange(50, dtype=np.int32), 16)
     for epoch in range(3):
         engine.reset_metrics()
         for part in parts:
             for start in range(len(part)):  # several calls an epoch give what one call gives
-                engine.train(*placed, part, start, start + 1)
+                engine.train(placed, part, start, start + 1)
         logs = engine.logs()
         engine.reset_metrics()
         for part in parts:
-            engine.test(*placed, part, 0, len(part))
+            engine.test(placed, part, 0, len(part))
         logs |= {"val_" + name: value for name, value in engine.logs().items()}
         for name, value in logs.items():
             assert abs(value - fitted.history[name][epoch]) < 1e-4, (epoch, name, value, fitted.history[name][epoch])
@@ -156,9 +157,9 @@ def trained(fast, batch, cell, **options):
     order = np.arange(12, dtype=np.int32).reshape(-1, batch)
     engine = make_engine(model, fast_layers=fast)
     assert ("inner_loop" in vars(layer)) == fast
-    engine.prepare(x[:batch], y[:batch])
+    engine.prepare((x[:batch], y[:batch]))
     for _ in range(3):
-        engine.train(engine.keep(x), engine.keep(y), order, 0, len(order))
+        engine.train((engine.keep(x), engine.keep(y)), order, 0, len(order))
     return [*model.get_weights(), model.predict(x, verbose=0)]
 
 for cell in ("SimpleRNN", "GRU", "LSTM"):
@@ -248,9 +249,9 @@ def trained(fast, units, optimizer):
     engine = make_engine(model, fast_layers=fast)
     assert ("apply" in vars(model.optimizer)) == (fast and units > 2), "only updates of many weights are compiled"
     y = np.ones((6, 1), np.float32)
-    engine.prepare(ids[:2], y[:2])
+    engine.prepare((ids[:2], y[:2]))
     for _ in range(3):
-        engine.train(engine.keep(ids), engine.keep(y), order, 0, 3)
+        engine.train((engine.keep(ids), engine.keep(y)), order, 0, 3)
     assert int(model.optimizer.iterations) == 9
     return model.get_weights()
 
@@ -284,9 +285,9 @@ def step(fast, cell):
     model.compile(keras.optimizers.SGD(1.0), "mse")
     before = model.get_weights()
     engine = make_engine(model, fast_layers=fast)
-    engine.prepare(x[:8], x[:8, 0, :1])
+    engine.prepare((x[:8], x[:8, 0, :1]))
     order = np.arange(8, dtype=np.int32).reshape(1, 8)
-    engine.train(engine.keep(x), engine.keep(x[:, 0, :1]), order, 0, 1)
+    engine.train((engine.keep(x), engine.keep(x[:, 0, :1])), order, 0, 1)
     return [a - b for a, b in zip(model.get_weights(), before, strict=True)]
 
 for cell in ("SimpleRNN", "GRU", "LSTM"):
@@ -306,14 +307,11 @@ def test_the_faster_order_does_in_bfloat16_what_keras_does(name: str, tmp_path: 
 AVERAGE = """
 import keras, numpy as np
 from cldnn_lab.training.engines.base import make_engine
-from cldnn_lab.training.fit import Plan, fit
+from cldnn_lab.training.fit import fit
+from cldnn_lab.training.plan import Plan
 
 draw = np.random.default_rng(0)
 x, y = draw.normal(size=(8, 3)).astype(np.float32), draw.normal(size=(8, 2)).astype(np.float32)
-
-class Silent:
-    def batches(self, done, logs): pass
-    def row(self, row): pass
 
 def network(**options):
     keras.utils.set_random_seed(3)
@@ -326,7 +324,7 @@ for options in ({}, {"ema_overwrite_frequency": 2}):
     plain, model = network(**options), network(**options)
     fitted = plain.fit(x, y, batch_size=8, epochs=5, verbose=0)
     plan = Plan.of(8, batch_size=8, epochs=5, steps=None, validate_every=None, seed=1)
-    outcome = fit(make_engine(model), plan, (x, y), (x, y), progress=Silent())
+    outcome = fit(make_engine(model), plan, (x, y), (x, y))
     for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose([row["loss"] for row in outcome.rows], fitted.history["loss"], rtol=1e-4)

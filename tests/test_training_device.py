@@ -127,7 +127,7 @@ def test_all_that_may_lie_on_the_device_is_measured(composed, monkeypatch: pytes
     apart = replace(shared, validation=held_out)
     assert apart.nbytes == 2 * 4 * 5 * 112
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    monkeypatch.setattr(device, "memory", lambda: 2 * apart.nbytes - 1)
+    monkeypatch.setattr(device, "get_memory", lambda: 2 * apart.nbytes - 1)
     config = check_config(composed("model=rnn", "data=random"))
     assert backend.start(config, shared.nbytes).data_on_device
     assert not backend.start(config, apart.nbytes).data_on_device

@@ -2,7 +2,7 @@
 
 What every data set shares is done here, once: limits, the validation set, layout, and the checks that keep
 a broken array from reaching a network. A source that learns something from the training examples, such as a
-vocabulary, has a second function, ``fitted``, which is called once it is known which examples those are.
+vocabulary, has a second function, ``fit_vocabulary``, which is called once it is known which examples those are.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def load(config: DataConfig, data_root: Path, *, prefers: Prefers = "any") -> Da
                 "hold one of every class: raise it or data.train_limit."
             ) from error
     dataset = replace(dataset, train=train, validation=validation, test=test)
-    if hasattr(source, "fitted"):
-        dataset = source.fitted(config, dataset)
+    if hasattr(source, "fit_vocabulary"):
+        dataset = source.fit_vocabulary(config, dataset)
     return arrange(dataset, config.layout, prefers)
 
 

@@ -16,7 +16,7 @@ from cldnn_lab.evaluation.metrics import Evaluation
 from cldnn_lab.models.build import count_parameters, summarize
 from cldnn_lab.models.quiet import silence_backends
 from cldnn_lab.runs.directory import Run
-from cldnn_lab.training.fit import Outcome
+from cldnn_lab.training.outcome import Outcome
 from cldnn_lab.training.policy import Policy
 from cldnn_lab.training.session import Session
 
@@ -129,12 +129,6 @@ def write_before_training(run: Run, session: Session, policy: Policy) -> None:
             "data_fingerprint": fingerprint(session.dataset),
         },
     )
-
-
-def write_history(run: Run, outcome: Outcome) -> None:
-    """history.csv; nothing if no row was completed."""
-    if outcome.rows:
-        run.write_table(runs.HISTORY, outcome.history)
 
 
 def draw_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x: str) -> None:

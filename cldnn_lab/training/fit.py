@@ -1,311 +1,222 @@
-"""Epochs around an engine: the order of examples, the history, and how a run can end."""
+"""Epochs around an engine: what is trained when, what listeners hear of it, and how a run can end."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
-import pandas as pd
 
 from cldnn_lab.training.engines.base import Engine
+from cldnn_lab.training.listeners.base import Listener
+from cldnn_lab.training.outcome import Outcome
+from cldnn_lab.training.plan import Plan, split_batches
 from cldnn_lab.training.stop import StopRequest
 
 # A call of the engine lasts about this long, so that progress is shown and Ctrl-C is heard.
-_SECONDS_A_CALL = 0.5
+_SECONDS_PER_CALL = 0.5
 
-
-class Progress(Protocol):
-    """Who is told how training goes."""
-
-    def batches(self, done: int, logs: dict[str, float]) -> None:
-        """``done`` batches since the last row of the history, running means so far."""
-
-    def row(self, row: dict[str, float]) -> None:
-        """A row of the history is complete."""
-
-
-@dataclass
-class Outcome:
-    """How training went.
-
-    Attributes:
-        status: ``completed``, ``diverged`` or ``interrupted``.
-        rows: the history, a mapping a row: epoch, step, loss, val_loss, seconds, learning_rate, metrics. With
-            ``use_ema`` the validation figures (``val_*``) are of the averaged weights, which are those that are kept.
-        steps: batches trained.
-        train_seconds: wall-clock seconds spent in training batches, first compilation included.
-        steady_seconds, steady_examples: the same without the first call of each shape, which compiles.
-        first_step_seconds: from the start of :func:`fit` to the end of the first call, nearly all compilation.
-        diverged_at: epoch (from 1) in which the loss or a weight stopped being a finite number, else None.
-    """
-
-    status: str = "completed"
-    rows: list[dict[str, float]] = field(default_factory=list)
-    steps: int = 0
-    train_seconds: float = 0.0
-    first_step_seconds: float | None = None
-    steady_seconds: float = 0.0
-    steady_examples: int = 0
-    diverged_at: int | None = None
-
-    @property
-    def history(self) -> pd.DataFrame:
-        """The rows as a table."""
-        return pd.DataFrame(self.rows)
-
-    @property
-    def last_validation(self) -> dict[str, float]:
-        """Loss and metrics on the validation set after the last row; empty if none was completed."""
-        last = self.rows[-1] if self.rows else {}
-        return {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
-
-    @property
-    def best(self) -> dict[str, float] | None:
-        """The first row with the highest validation accuracy, or the lowest validation loss where no accuracy is
-        measured; None where no row has a finite one."""
-        measure, sign = ("val_accuracy", -1) if self.judged_by == "accuracy" else ("val_loss", 1)
-        rows = [row for row in self.rows if math.isfinite(row[measure])]
-        return min(rows, key=lambda row: sign * row[measure], default=None)
-
-    @property
-    def judged_by(self) -> str:
-        """What tells the best row: ``accuracy`` or ``loss``."""
-        return "accuracy" if self.rows and "val_accuracy" in self.rows[0] else "loss"
-
-    @property
-    def samples_per_second(self) -> float | None:
-        """Training examples a second once everything is compiled; None before that."""
-        return self.steady_examples / self.steady_seconds if self.steady_seconds else None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much to train, in what portions.
-
-    Attributes:
-        examples: size of the training set.
-        batch_size: examples a batch; the last batch of an epoch may be smaller.
-        total: batches to train.
-        row_every: batches between two rows of the history.
-        seed: of the order of examples.
-        drop_last: leave out each epoch's smaller last batch, for models with a fixed batch size.
-        batches_per_call: batches in one call of the engine; None for about half a second of them.
-    """
-
-    examples: int
-    batch_size: int
-    total: int
-    row_every: int
-    seed: int
-    drop_last: bool = False
-    batches_per_call: int | None = None
-
-    @classmethod
-    def of(
-        cls,
-        examples: int,
-        *,
-        batch_size: int,
-        epochs: int,
-        steps: int | None,
-        validate_every: int | None,
-        seed: int,
-        drop_last: bool = False,
-        batches_per_call: int | None = None,
-    ) -> Plan:
-        """From the config's own keys: ``steps`` batches where given, else ``epochs`` passes."""
-        per_epoch = examples // batch_size if drop_last else math.ceil(examples / batch_size)
-        total = steps if steps is not None else epochs * per_epoch
-        return cls(examples, batch_size, total, validate_every or per_epoch, seed, drop_last, batches_per_call)
-
-    @property
-    def per_epoch(self) -> int:
-        """Batches an epoch."""
-        whole = self.examples // self.batch_size
-        return whole if self.drop_last else math.ceil(self.examples / self.batch_size)
-
-    def order(self, epoch: int) -> np.ndarray:
-        """The examples of ``epoch`` (from 0) in training order: a permutation that only the seed and the
-        epoch decide, whatever the backend and wherever a run was taken up again."""
-        return np.random.default_rng([self.seed, epoch]).permutation(self.examples).astype(np.int32)
-
-    def test_batches(self, examples: int) -> list[np.ndarray]:
-        """All examples of a test set in order, in batches; whole batches only where the batch size is fixed."""
-        batches = split_batches(np.arange(examples, dtype=np.int32), self.batch_size)
-        return batches[:1] if self.drop_last else batches
-
-    def tested(self, examples: int) -> int:
-        """How many of so many examples :meth:`test_batches` covers."""
-        return sum(batches.size for batches in self.test_batches(examples))
-
-    def row_end(self, step: int) -> int:
-        """The step at which the row that ``step`` falls into is complete."""
-        return self.step_of(step // self.row_every)
-
-    def step_of(self, row: int) -> int:
-        """The step at which row number ``row`` (from 0) of the history is complete."""
-        return min((row + 1) * self.row_every, self.total)
-
-    def epoch_of(self, row: int) -> float:
-        """The same in epochs, from 0 where training begins."""
-        return self.step_of(row) / self.per_epoch
-
-    @property
-    def by_epoch(self) -> bool:
-        """Whether every row of the history ends with an epoch, one each."""
-        return self.row_every == self.per_epoch and self.total % self.per_epoch == 0
-
-
-def split_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
-    """``order`` (n,) as whole batches (n // size, size) and, where n is no multiple, a smaller one (1, rest)."""
-    whole = len(order) // size * size
-    parts = [order[:whole].reshape(-1, size), order[whole:].reshape(1, -1)]
-    return [part for part in parts if part.size]
+Logs = dict[str, float]
 
 
 def fit(
     engine: Engine,
     plan: Plan,
-    train: tuple[np.ndarray, np.ndarray],
-    validation: tuple[np.ndarray, np.ndarray],
+    train: Sequence[np.ndarray],
+    validation: Sequence[np.ndarray],
     *,
-    progress: Progress,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    listeners: Sequence[keras.callbacks.Callback] = (),
+    derive: Callable[[Logs], Logs] = lambda logs: {},
 ) -> Outcome:
-    """Train until the plan is done, the loss or a weight stops being a number, or the user presses Ctrl-C.
+    """Train until the plan is done, a callback sets ``model.stop_training``, the loss or a weight stops being a number,
+    or the user presses Ctrl-C.
 
     Args:
         engine: around a compiled model.
-        train, validation: examples and targets as the loss wants them.
-        progress: told of every call and every row.
-        callbacks: Keras callbacks; they are called where training begins and ends and for each row, with the row's
-            number for an epoch.
+        train: examples and targets as the loss wants them and, if examples weigh differently, their weights.
+        validation: examples and targets.
+        listeners: Keras callbacks and :class:`~cldnn_lab.training.listeners.base.Listener` s, told in this order. One
+            of them may take up an earlier training where it begins (``on_train_begin``).
+        derive: further figures of an evaluation from those that were measured, by name.
 
     Returns:
-        The outcome; the model is left as the last finished batch left it, with ``use_ema`` as the average of all.
+        The outcome; the model is left as the last finished batch left it, with ``use_ema`` as the average of all,
+        unless a callback put other weights in their place.
     """
-    outcome, began = Outcome(), time.perf_counter()
-    hooks = keras.callbacks.CallbackList(list(callbacks), model=engine.model)
+    training = Training(engine, plan, train, validation, listeners, derive)
     with StopRequest() as stop:
-        hooks.on_train_begin()
-        engine.prepare(train[0][: plan.batch_size], train[1][: plan.batch_size])
-        walk = _Walk(engine, plan, train, validation, progress, stop, outcome, began)
-        for number, steps in enumerate(_rows(plan)):
-            hooks.on_epoch_begin(number)
-            started = time.perf_counter()
-            logs = walk.train(steps)
-            if outcome.status != "completed":
-                break
-            with engine.averaged():
-                logs |= {f"val_{name}": value for name, value in walk.validate().items()}
-                if outcome.status != "completed":
-                    break
-                row = {
-                    "epoch": outcome.steps / plan.per_epoch,
-                    "step": outcome.steps,
-                    **logs,
-                    "seconds": time.perf_counter() - started,
-                    "learning_rate": float(keras.ops.convert_to_numpy(engine.model.optimizer.learning_rate)),
-                }
-                outcome.rows.append(row)
-                progress.row(row)
-                hooks.on_epoch_end(number, logs)
-        engine.average()
-        hooks.on_train_end()
-    if stop.made and outcome.status == "completed":
-        outcome.status = "interrupted"
-    return outcome
+        training.run(stop)
+    return training.outcome
 
 
-def _rows(plan: Plan) -> Iterator[range]:
-    step = 0
-    while step < plan.total:
-        yield range(step, plan.row_end(step))
-        step = plan.row_end(step)
+class Training:
+    """A training under way: what of its state the model and the optimizer do not hold.
 
-
-class _Walk:
-    """Walks through the plan's batches in calls of about :data:`_SECONDS_A_CALL`, keeping the time."""
+    Attributes:
+        engine: around the model.
+        plan: what is trained when.
+        listeners: who is told.
+        outcome: what has been trained and measured so far.
+        logs: running means of the training set since the last evaluation.
+        elapsed: seconds since the last evaluation.
+    """
 
     def __init__(
         self,
         engine: Engine,
         plan: Plan,
-        train: tuple[np.ndarray, np.ndarray],
-        validation: tuple[np.ndarray, np.ndarray],
-        progress: Progress,
-        stop: StopRequest,
-        outcome: Outcome,
-        began: float,
+        train: Sequence[np.ndarray],
+        validation: Sequence[np.ndarray],
+        listeners: Sequence[keras.callbacks.Callback],
+        derive: Callable[[Logs], Logs],
     ) -> None:
-        self.engine, self.plan, self.progress, self.stop, self.outcome = engine, plan, progress, stop, outcome
-        self.held_out = engine.keep(validation[0]), engine.keep(validation[1])
-        self.held_out_batches = plan.test_batches(len(validation[0]))
-        self.x, self.y = engine.keep(train[0]), engine.keep(train[1])
-        self.epoch, self.parts = -1, list[np.ndarray]()
-        self.began = began
-        self.compiled: set[tuple[int, ...]] = set()
-        self.batches_a_call = plan.batches_per_call or 1
+        self.engine, self.plan, self.listeners, self.derive = engine, plan, list(listeners), derive
+        self.outcome = Outcome()
+        self.logs: Logs = {}
+        self.elapsed = 0.0
+        self._train, self._validation = train, validation
+        self._hears_batches = [listener for listener in self.listeners if hears_every_batch(listener)]
+        self._batches_per_call = 1 if self._hears_batches else plan.batches_per_call
+        self._portion = self._batches_per_call or 1
+        self._epoch, self._parts = -1, list[np.ndarray]()
+        self._compiled: set[tuple[int, ...]] = set()
 
-    def train(self, steps: range) -> dict[str, float]:
-        """Train the batches of one row; the running means over all of them."""
-        self.engine.reset_metrics()
-        logs: dict[str, float] = {}
-        step = steps.start
+    def run(self, stop: StopRequest) -> None:
+        """Train, as :func:`fit` says."""
+        began = time.perf_counter()
+        engine, outcome, plan = self.engine, self.outcome, self.plan
+        engine.prepare([array[: plan.batch_size] for array in self._train])
+        self._train = [engine.keep(array) for array in self._train]
+        self._test_batches = plan.test_batches(len(self._validation[0]))
+        self._validation = [engine.keep(array) for array in self._validation]
+        self._began, self._stop = began, stop
+        for listener in self._own_listeners():
+            listener.training = self
+        engine.model.stop_training = False
+        engine.reset_metrics()
+        callbacks = keras.callbacks.CallbackList(self.listeners, model=engine.model, steps=plan.per_epoch)
+        callbacks.on_train_begin()
+        for number, steps in self._evaluations():
+            callbacks.on_epoch_begin(number)
+            started = time.perf_counter() - self.elapsed
+            self._train_batches(steps, started)
+            if outcome.status == "completed":
+                self._evaluate(number, callbacks, started)
+            if outcome.status == "interrupted":
+                for listener in self._own_listeners():
+                    listener.on_interrupt()
+            if outcome.status != "completed" or engine.model.stop_training:
+                break
+            self.logs, self.elapsed = {}, 0.0
+            engine.reset_metrics()
+        outcome.stopped_early = outcome.status == "completed" and outcome.steps < plan.total
+        engine.average()
+        callbacks.on_train_end()
+        if stop.made and outcome.status == "completed":
+            outcome.status = "interrupted"
+
+    def _own_listeners(self) -> list[Listener]:
+        return [listener for listener in self.listeners if isinstance(listener, Listener)]
+
+    def _evaluations(self) -> Iterator[tuple[int, range]]:
+        """The number of each evaluation to come, from 0, and the steps that are left to train before it."""
+        step, number = self.outcome.steps, len(self.outcome.rows)
+        while number < self.plan.evaluations:
+            end = self.plan.step_of(number)
+            yield number, range(step, end)
+            step, number = end, number + 1
+
+    def _train_batches(self, steps: range, started: float) -> None:
+        """Train ``steps``, in calls of the engine that end where an epoch or the steps do."""
+        step, plan, outcome = steps.start, self.plan, self.outcome
         while step < steps.stop:
-            epoch, offset = divmod(step, self.plan.per_epoch)
-            if epoch != self.epoch:
-                self.epoch, self.parts = epoch, split_batches(self.plan.order(epoch), self.plan.batch_size)
+            epoch, offset = divmod(step, plan.per_epoch)
+            if epoch != self._epoch:
+                self._epoch, self._parts = epoch, split_batches(plan.order(epoch), plan.batch_size)
             # The smaller last batch of an epoch is a call of its own: its shape is compiled apart.
-            whole = len(self.parts[0])
-            part, start = (self.parts[0], offset) if offset < whole else (self.parts[1], offset - whole)
-            stop = min(len(part), start + self.batches_a_call, start + steps.stop - step)
-            logs = self._call(part, start, stop)
+            whole = len(self._parts[0])
+            part, start = (self._parts[0], offset) if offset < whole else (self._parts[1], offset - whole)
+            stop = min(len(part), start + self._portion, start + steps.stop - step)
+            for callback in self._hears_batches:
+                callback.on_train_batch_begin(offset)
+            self.logs = self._call(part, start, stop)
             step += stop - start
-            self.outcome.steps = step
-            if not math.isfinite(logs["loss"]):
-                self.outcome.status, self.outcome.diverged_at = "diverged", epoch + 1
+            outcome.steps, self.elapsed = step, time.perf_counter() - started
+            if not math.isfinite(self.logs["loss"]):
+                outcome.status, outcome.diverged_at = "diverged", epoch + 1
+                return
+            for callback in self._hears_batches:
+                callback.on_train_batch_end(offset, self.logs)
+            for listener in self._own_listeners():
+                listener.on_batches_end(step, self.logs)
+            if self._stop.made:
+                outcome.status = "interrupted"
+                return
+            if self.engine.model.stop_training:
                 break
-            self.progress.batches(step - steps.start, logs)
-            if self.stop.made:
-                self.outcome.status = "interrupted"
-                break
-        else:
-            # The loss of a batch is from before its update: what the last one did shows in the weights alone.
-            if not self.engine.is_finite():
-                self.outcome.status, self.outcome.diverged_at = "diverged", self.epoch + 1
-        return logs
+        # The loss of a batch is from before its update: what the last one did shows in the weights alone.
+        if not self.engine.is_finite():
+            outcome.status, outcome.diverged_at = "diverged", (step - 1) // plan.per_epoch + 1
 
-    def validate(self) -> dict[str, float]:
+    def _evaluate(self, number: int, callbacks: keras.callbacks.CallbackList, started: float) -> None:
+        """Measure the validation set, keep the row of the history and tell the listeners."""
+        with self.engine.use_average():
+            measured = self._validate()
+            if self.outcome.status != "completed":
+                return
+            logs = {**self.logs, **{f"val_{name}": value for name, value in measured.items()}}
+            logs |= self.derive(logs)
+            self.outcome.rows.append(
+                {
+                    "epoch": self.outcome.steps / self.plan.per_epoch,
+                    "step": self.outcome.steps,
+                    **logs,
+                    "seconds": time.perf_counter() - started,
+                    "learning_rate": float(keras.ops.convert_to_numpy(self.engine.model.optimizer.learning_rate)),
+                }
+            )
+            callbacks.on_epoch_end(number, logs)
+
+    def _validate(self) -> Logs:
         """The loss and the metrics on the validation set; cut short, and the run with it, if the user stops it."""
         self.engine.reset_metrics()
-        for batches in self.held_out_batches:
-            for start in range(0, len(batches), 2 * self.batches_a_call):
-                stop = min(start + 2 * self.batches_a_call, len(batches))
-                self.engine.test(*self.held_out, batches, start, stop)
-                if self.stop.made:
+        for batches in self._test_batches:
+            for start in range(0, len(batches), 2 * self._portion):
+                stop = min(start + 2 * self._portion, len(batches))
+                self.engine.test(self._validation, batches, start, stop)
+                if self._stop.made:
                     self.outcome.status = "interrupted"
                     return {}
         return self.engine.logs()
 
-    def _call(self, part: np.ndarray, start: int, stop: int) -> dict[str, float]:
+    def _call(self, part: np.ndarray, start: int, stop: int) -> Logs:
         began = time.perf_counter()
-        self.engine.train(self.x, self.y, part, start, stop)
+        self.engine.train(self._train, part, start, stop)
         logs = self.engine.logs()  # reading a figure waits for the device
         seconds = time.perf_counter() - began
-        self.outcome.train_seconds += seconds
-        if self.outcome.first_step_seconds is None:
-            self.outcome.first_step_seconds = time.perf_counter() - self.began
-        if part.shape in self.compiled:
-            self.outcome.steady_seconds += seconds
-            self.outcome.steady_examples += (stop - start) * part.shape[1]
-            if self.plan.batches_per_call is None and stop - start == self.batches_a_call:
-                fitting = int(self.batches_a_call * _SECONDS_A_CALL / max(seconds, 1e-6))
-                self.batches_a_call = max(1, min(fitting, 4 * self.batches_a_call))
-        self.compiled.add(part.shape)
+        outcome = self.outcome
+        outcome.train_seconds += seconds
+        if outcome.first_step_seconds is None:
+            outcome.first_step_seconds = time.perf_counter() - self._began
+        if part.shape in self._compiled:
+            outcome.steady_seconds += seconds
+            outcome.steady_examples += (stop - start) * part.shape[1]
+            if self._batches_per_call is None and stop - start == self._portion:
+                fitting = int(self._portion * _SECONDS_PER_CALL / max(seconds, 1e-6))
+                self._portion = max(1, min(fitting, 4 * self._portion))
+        self._compiled.add(part.shape)
         return logs
+
+
+def hears_every_batch(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback wants to be called for every single batch: it has a hook for batches, and, where it says how
+    often it uses it (``save_freq``, ``update_freq``), not once per epoch."""
+    if isinstance(callback, Listener):
+        return False
+    hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+    if all(getattr(type(callback), hook) is getattr(keras.callbacks.Callback, hook) for hook in hooks):
+        return False
+    frequencies = [getattr(callback, name) for name in ("save_freq", "update_freq") if hasattr(callback, name)]
+    return not frequencies or any(frequency != "epoch" for frequency in frequencies)

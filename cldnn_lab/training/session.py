@@ -21,9 +21,11 @@ from cldnn_lab.models.ending import find_output_activation
 from cldnn_lab.training import losses
 from cldnn_lab.training.class_weights import weigh_examples
 from cldnn_lab.training.engines.base import Engine, make_engine
-from cldnn_lab.training.fit import Outcome, Plan, fit
-from cldnn_lab.training.listeners.progress import EpochProgress
+from cldnn_lab.training.fit import fit
+from cldnn_lab.training.listeners.progress import Progress
 from cldnn_lab.training.metrics import check_metrics, make_metrics
+from cldnn_lab.training.outcome import Outcome
+from cldnn_lab.training.plan import Plan
 from cldnn_lab.training.policy import Policy
 from cldnn_lab.training.schedules import make_schedule
 
@@ -53,25 +55,32 @@ class Session:
     metrics: Sequence[keras.metrics.Metric] = ()
     weights: np.ndarray | None = None
 
-    def fit(self, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Outcome:
+    def fit(self, listeners: Sequence[keras.callbacks.Callback] = ()) -> Outcome:
         """Train as planned; afterwards ``model`` has the trained weights."""
-        progress = EpochProgress(self.plan)
         outcome = fit(
             self.engine,
             self.plan,
             self._arrays(self.dataset.train),
             self._arrays(self.dataset.validation),
-            progress=progress,
-            callbacks=callbacks,
+            listeners=[Progress(self.plan), *listeners],
+            derive=self._derive,
         )
-        progress.close()
-        if self.dataset.task == "regression" and self.loss == "mse":
-            _add_normalised_error(outcome, self.dataset, self.plan.tested(len(self.dataset.validation)))
         if self.engine.model is not self.model:
             trained = self.engine.model.trainable_variables
             for ours, theirs in zip(self.model.trainable_variables, trained, strict=True):
                 ours.assign(theirs)
         return outcome
+
+    def _derive(self, logs: dict[str, float]) -> dict[str, float]:
+        """The normalised errors of an evaluation: the mean squared error over the variance of the target, as report 001
+        prints it; 1 is a guess at the mean."""
+        if self.dataset.task != "regression" or self.loss != "mse":
+            return {}
+        validated = self.plan.tested(len(self.dataset.validation))
+        return {
+            "normalised_error": logs["loss"] / float(np.var(self.dataset.train.y)),
+            "val_normalised_error": logs["val_loss"] / float(np.var(self.dataset.validation.y[:validated])),
+        }
 
     def predict(self, split: Split) -> np.ndarray:
         """The network's outputs for a split, (examples, outputs) or shaped like a regression's target; logits as the
@@ -190,19 +199,6 @@ def _network(config: Config, dataset: Dataset, shape: tuple[int, ...], **statefu
         vocabulary=dataset.vocabulary,
         **stateful,
     )
-
-
-def _add_normalised_error(outcome: Outcome, dataset: Dataset, validated: int) -> None:
-    """Give each row the mean squared error over the variance of the target, as report 001 prints it: 1 is a guess
-    at the mean.
-
-    Args:
-        validated: how many of the validation examples, in order, the rows are of.
-    """
-    train, validation = float(np.var(dataset.train.y)), float(np.var(dataset.validation.y[:validated]))
-    for row in outcome.rows:
-        row["normalised_error"] = row["loss"] / train
-        row["val_normalised_error"] = row["val_loss"] / validation
 
 
 def _check_xla(model: keras.Model, policy: Policy) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,17 +52,17 @@ class Engine(ABC):
     def rearrange(self) -> None:
         """Give the model's layers and updates a faster order of the same arithmetic, where this backend has one."""
 
-    def prepare(self, x: np.ndarray, y: np.ndarray) -> None:
+    def prepare(self, batch: Sequence[np.ndarray]) -> None:
         """Create the optimizer's and the metrics' variables from a first batch, before anything is compiled."""
         self.model.optimizer.build(self.model.trainable_variables)
-        self.model._symbolic_build(data_batch=tuple(self.windows(x, y)[0]))
+        self.model._symbolic_build(data_batch=self.windows(batch)[0])
 
-    def windows(self, x: Any, y: Any) -> list[tuple[Any, Any]]:
+    def windows(self, batch: Sequence[Any]) -> list[tuple[Any, ...]]:
         """One batch as the windows it is trained in: all of it, or slices of ``window`` steps along axis 1."""
         if self.window is None:
-            return [(x, y)]
-        starts = range(0, x.shape[1], self.window)
-        return [(x[:, s : s + self.window], y[:, s : s + self.window]) for s in starts]
+            return [tuple(batch)]
+        starts = range(0, batch[0].shape[1], self.window)
+        return [tuple(array[:, s : s + self.window] for array in batch) for s in starts]
 
     def reset_state(self) -> None:
         """Forget what stateful recurrent layers remember of the batch before."""
@@ -75,7 +75,7 @@ class Engine(ABC):
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     @contextmanager
-    def averaged(self) -> Iterator[None]:
+    def use_average(self) -> Iterator[None]:
         """A context in which :meth:`average` holds; after it training goes on from the weights as they were."""
         if not self.model.optimizer.use_ema:
             yield
@@ -102,40 +102,40 @@ class Engine(ABC):
         self.model.reset_metrics()
 
     def keep(self, array: np.ndarray) -> Any:
-        """Examples or targets as :meth:`train` and :meth:`test` want them: on the device, if they stay there."""
+        """Examples, targets or weights as :meth:`train` wants them: on the device, if they stay there."""
         return self._place(array) if self.data_on_device else array
 
-    def train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+    def train(self, data: Sequence[Any], order: np.ndarray, start: int, stop: int) -> None:
         """Train on batches ``start`` to ``stop`` of ``order``.
 
         Args:
-            x, y: what :meth:`keep` gave.
+            data: what :meth:`keep` gave for examples, targets and, where examples weigh differently, their weights.
             order: indices of examples, int32 (batches, batch size).
         """
-        self._train(*self._at_hand(x, y, order, start, stop))
+        self._train(*self._at_hand(data, order, start, stop))
 
-    def test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+    def test(self, data: Sequence[Any], order: np.ndarray, start: int, stop: int) -> None:
         """Update the running means with batches ``start`` to ``stop`` of ``order``, without training."""
-        self._test(*self._at_hand(x, y, order, start, stop))
+        self._test(*self._at_hand(data, order, start, stop))
 
-    def _at_hand(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> Any:
+    def _at_hand(self, data: Sequence[Any], order: np.ndarray, start: int, stop: int) -> Any:
         """The arguments with the data on the device: as they are, or the examples of these batches alone."""
         if self.data_on_device:
-            return x, y, order, start, stop
+            return tuple(data), order, start, stop
         rows = order[start:stop]
         batches = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
-        return self._place(x[rows.ravel()]), self._place(y[rows.ravel()]), batches, 0, len(rows)
+        return tuple(self._place(array[rows.ravel()]) for array in data), batches, 0, len(rows)
 
     @abstractmethod
     def _place(self, array: np.ndarray) -> Any:
         """``array`` where the backend computes."""
 
     @abstractmethod
-    def _train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+    def _train(self, data: tuple[Any, ...], order: np.ndarray, start: int, stop: int) -> None:
         """:meth:`train` with the data on the device."""
 
     @abstractmethod
-    def _test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+    def _test(self, data: tuple[Any, ...], order: np.ndarray, start: int, stop: int) -> None:
         """:meth:`test` with the data on the device."""
 
 

@@ -24,12 +24,12 @@ class JaxEngine(Engine):
         recurrent.rearrange(self.model, jax.lax.scan)
 
     def _loop(self, step: Any) -> Any:
-        def run(state: Any, x: Any, y: Any, order: Any, start: Any, stop: Any) -> Any:
+        def run(state: Any, data: Any, order: Any, start: Any, stop: Any) -> Any:
             def one_batch(i: Any, state: Any) -> Any:
                 rows = order[i]
                 state = self._forget(state)
-                for data in self.windows(x[rows], y[rows]):
-                    _, new = step(state, data)
+                for window in self.windows([array[rows] for array in data]):
+                    _, new = step(state, window)
                     # A loop's state keeps its types; a step may hand back weaker ones.
                     state = jax.tree.map(lambda a, b: b.astype(a.dtype), state, new)
                 return state
@@ -68,8 +68,8 @@ class JaxEngine(Engine):
     def _place(self, array: np.ndarray) -> Any:
         return jax.device_put(array)
 
-    def _train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
-        self._advance(self._train_loop, True, x, y, order, start, stop)
+    def _train(self, data: tuple[Any, ...], order: np.ndarray, start: int, stop: int) -> None:
+        self._advance(self._train_loop, True, data, order, start, stop)
 
-    def _test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
-        self._advance(self._test_loop, False, x, y, order, start, stop)
+    def _test(self, data: tuple[Any, ...], order: np.ndarray, start: int, stop: int) -> None:
+        self._advance(self._test_loop, False, data, order, start, stop)

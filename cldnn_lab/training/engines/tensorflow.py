@@ -71,12 +71,12 @@ class TensorFlowEngine(Engine):
             update.rearrange(self.model)
 
     def _loop(self, step: Any) -> Any:
-        def run(x: Any, y: Any, order: Any, start: Any, stop: Any) -> Any:
+        def run(data: Any, order: Any, start: Any, stop: Any) -> Any:
             def one_batch(i: Any) -> Any:
                 rows = order[i]
                 self.reset_state()
-                for data in self.windows(tf.gather(x, rows), tf.gather(y, rows)):
-                    step(data)
+                for window in self.windows([tf.gather(array, rows) for array in data]):
+                    step(window)
                 return i + 1
 
             # One batch at a time: each needs the weights the one before it left.
@@ -87,8 +87,8 @@ class TensorFlowEngine(Engine):
     def _place(self, array: np.ndarray) -> Any:
         return tf.convert_to_tensor(array)
 
-    def _train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
-        self._train_loop(x, y, tf.constant(order), tf.constant(start), tf.constant(stop))
+    def _train(self, data: tuple[Any, ...], order: np.ndarray, start: int, stop: int) -> None:
+        self._train_loop(data, tf.constant(order), tf.constant(start), tf.constant(stop))
 
-    def _test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
-        self._test_loop(x, y, tf.constant(order), tf.constant(start), tf.constant(stop))
+    def _test(self, data: tuple[Any, ...], order: np.ndarray, start: int, stop: int) -> None:
+        self._test_loop(data, tf.constant(order), tf.constant(start), tf.constant(stop))

@@ -19,19 +19,19 @@ class TorchEngine(Engine):
     def _place(self, array: np.ndarray) -> Any:
         return keras.ops.convert_to_tensor(array)
 
-    def _train(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+    def _train(self, data: tuple[Any, ...], order: np.ndarray, start: int, stop: int) -> None:
         self.model.train()
-        self._walk(self.model.train_step, x, y, order[start:stop])
+        self._walk(self.model.train_step, data, order[start:stop])
 
-    def _test(self, x: Any, y: Any, order: np.ndarray, start: int, stop: int) -> None:
+    def _test(self, data: tuple[Any, ...], order: np.ndarray, start: int, stop: int) -> None:
         import torch
 
         self.model.eval()
         with torch.no_grad():
-            self._walk(self.model.test_step, x, y, order[start:stop])
+            self._walk(self.model.test_step, data, order[start:stop])
 
-    def _walk(self, step: Any, x: Any, y: Any, order: np.ndarray) -> None:
+    def _walk(self, step: Any, data: tuple[Any, ...], order: np.ndarray) -> None:
         for rows in keras.ops.convert_to_tensor(order):
             self.reset_state()
-            for data in self.windows(x[rows], y[rows]):
-                step(data)
+            for window in self.windows([array[rows] for array in data]):
+                step(window)

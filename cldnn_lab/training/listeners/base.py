@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
+
+if TYPE_CHECKING:
+    from cldnn_lab.training.fit import Training
 
 
 class Listener(keras.callbacks.Callback):
@@ -12,9 +15,14 @@ class Listener(keras.callbacks.Callback):
 
     An epoch, to a callback, is what ends with an evaluation: the row of the history that it adds. ``on_epoch_end`` gets
     its number, from 0, and its figures; where evaluations do not fall on epochs (``validate_every``), the number still
-    counts evaluations. A callback that overrides ``on_train_batch_begin`` or ``on_train_batch_end`` gets every batch, one
-    call of the engine each, which is slower.
+    counts evaluations. A plain Keras callback with a hook for batches gets every batch, one call of the engine each,
+    which is slower.
+
+    Attributes:
+        training: what is trained, from before ``on_train_begin`` on.
     """
+
+    training: Training
 
     def on_batches_end(self, step: int, logs: dict[str, float]) -> None:
         """A call of the engine has ended.
@@ -24,9 +32,14 @@ class Listener(keras.callbacks.Callback):
             logs: running means since the last evaluation.
         """
 
+    def on_interrupt(self) -> None:
+        """The user stops the training; the model is as the last batch left it."""
+
     def get_state(self) -> dict[str, Any]:
-        """What a checkpoint must keep of this listener, as arrays and plain values; nothing unless overridden."""
+        """What a checkpoint must keep of this listener: plain values, arrays, and lists of either; nothing unless
+        overridden."""
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Take up what :meth:`get_state` gave."""
+        """Training goes on from a checkpoint: ``training.outcome`` is as it was then, ``state`` what :meth:`get_state`
+        gave. Called after ``on_train_begin``."""

@@ -1,53 +1,58 @@
-"""What the user sees while a network trains: a bar an epoch on a terminal, plain lines elsewhere."""
+"""What the user sees while a network trains: a bar per evaluation on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import time
+from typing import Any
 
 from tqdm import tqdm
 
-from cldnn_lab.training.fit import Plan
+from cldnn_lab.training.listeners.base import Listener
+from cldnn_lab.training.plan import Plan
 
 log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LINES = 1.0
 
 
-class EpochProgress:
-    """A bar that fills over each row of the history, and a line when the row is complete.
+class Progress(Listener):
+    """A bar that fills until the next evaluation, and a line when that is done.
 
     Args:
         plan: how many batches, in what portions.
     """
 
     def __init__(self, plan: Plan) -> None:
+        super().__init__()
         self.plan = plan
-        self.step, self.last_line = 0, -_SECONDS_BETWEEN_LINES
+        self.last_line = -_SECONDS_BETWEEN_LINES
         self.bar: tqdm | None = None
 
-    def batches(self, done: int, logs: dict[str, float]) -> None:
+    def on_batches_end(self, step: int, logs: dict[str, float]) -> None:
         """Move the bar."""
         if not sys.stderr.isatty():
             return
+        rows = self.training.outcome.rows
+        begin = int(rows[-1]["step"]) if rows else 0
         if self.bar is None:
             self.bar = tqdm(
-                total=self.plan.row_end(self.step) - self.step,
-                desc=self._place(self.step + 1),
+                total=self.plan.row_end(begin) - begin,
+                desc=self._place(begin + 1),
                 unit="batch",
                 leave=False,
                 dynamic_ncols=True,
             )
         self.bar.set_postfix_str("  ".join(f"{name} {value:.4f}" for name, value in logs.items()), refresh=False)
-        self.bar.update(done - self.bar.n)
+        self.bar.update(step - begin - self.bar.n)
 
-    def row(self, row: dict[str, float]) -> None:
-        """Write the line of a finished row; of rows that come thick and fast, one a second and the last."""
-        self.close()
-        self.step = int(row["step"])
-        now = time.monotonic()
-        if now - self.last_line < _SECONDS_BETWEEN_LINES and self.step < self.plan.total:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write the line of an evaluation; if they follow each other fast, one per second and the last."""
+        self._close()
+        row = self.training.outcome.rows[-1]
+        step, now = int(row["step"]), time.monotonic()
+        if now - self.last_line < _SECONDS_BETWEEN_LINES and step < self.plan.total:
             return
         self.last_line = now
         figures = "  ".join(
@@ -55,10 +60,17 @@ class EpochProgress:
             for name, value in row.items()
             if name not in ("epoch", "step", "seconds", "learning_rate")
         )
-        log.info("%s  %s  %.1f s", self._place(self.step), figures, row["seconds"])
+        log.info("%s  %s  %.1f s", self._place(step), figures, row["seconds"])
 
-    def close(self) -> None:
+    def on_train_end(self, logs: Any = None) -> None:
         """Take the bar away."""
+        self._close()
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Say where training goes on."""
+        log.info("Resumed after %s.", self._place(self.training.outcome.steps).replace("  ", " "))
+
+    def _close(self) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None

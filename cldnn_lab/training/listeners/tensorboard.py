@@ -10,7 +10,7 @@ import keras
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.schema import Settings
 from cldnn_lab.storage import manifest
-from cldnn_lab.training.fit import Plan
+from cldnn_lab.training.plan import Plan
 
 
 def callbacks(settings: Settings, folder: Path, plan: Plan) -> list[keras.callbacks.Callback]:
