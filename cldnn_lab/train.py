@@ -56,8 +56,9 @@ def train(config: Config, run: Run) -> None:
     from cldnn_lab.evaluation.metrics import evaluate
     from cldnn_lab.runs import results
     from cldnn_lab.training.checkpoint import Checkpoint
+    from cldnn_lab.training.listeners.base import Listener
+    from cldnn_lab.training.listeners.callbacks import make_callbacks, make_loggers
     from cldnn_lab.training.listeners.history import History
-    from cldnn_lab.training.listeners.tensorboard import callbacks
     from cldnn_lab.training.session import prepare
     from cldnn_lab.training.stop import StopRequest
 
@@ -68,7 +69,8 @@ def train(config: Config, run: Run) -> None:
     checkpoint = Checkpoint(run.folder, 60)
     listeners = [
         History(run.folder / runs.HISTORY),
-        *callbacks(settings, run.folder, session.plan),
+        *make_callbacks(config.callbacks, run.folder, session.metrics, session.derived),
+        *make_loggers(config, run.folder, session.plan),
         *watchers,
         checkpoint,
     ]
@@ -95,6 +97,9 @@ def train(config: Config, run: Run) -> None:
         seconds = time.perf_counter() - started
         metrics = results.collect(config, session, outcome, policy, test, evaluated, seconds)
         results.write_metrics(run, metrics)
+        for listener in listeners:
+            if isinstance(listener, Listener):
+                listener.on_run_end(metrics)
     log.info("%s", results.format_metrics(metrics, run.folder))
     if stop.made or outcome.status == "interrupted":
         raise KeyboardInterrupt

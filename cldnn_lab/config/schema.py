@@ -14,8 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from cldnn_lab import diagnostics
 from cldnn_lab.config.backend import BACKENDS, choose_backend
+from cldnn_lab.config.callbacks import check_callbacks
 from cldnn_lab.config.class_weight import check_class_weight
 from cldnn_lab.config.errors import ConfigError, suggest
+from cldnn_lab.config.loggers import LoggerOptions, parse_loggers
 from cldnn_lab.config.loss import LOSSES, check_label_smoothing, check_loss
 from cldnn_lab.config.metrics import list_metrics
 from cldnn_lab.config.model import check_model
@@ -28,7 +30,6 @@ from cldnn_lab.data.files import make_absolute
 from cldnn_lab.diagnostics import Options
 
 PRECISIONS = ("float32", "mixed_bfloat16", "auto")
-LOGGERS = ("tensorboard",)
 
 
 @dataclass
@@ -57,7 +58,8 @@ class Settings:
         data_on_device: keep all data where it is computed with; None where it fits.
         threads: processor threads to compute with; None for all that the process may use.
         data_root: folder under which data files are looked for; made absolute, as ``data.path`` is.
-        logger: ``tensorboard`` writes event files beside the run's own files; None writes none.
+        callbacks: Keras callbacks by name, as :func:`cldnn_lab.config.callbacks.check_callbacks` has them.
+        logger: loggers by name, each with its options, as :func:`cldnn_lab.config.loggers.parse_loggers` has them.
         diagnostics: names of looks inside to take after training.
         about: what an experiment file says of itself: document, part, published and measured figures.
     """
@@ -81,7 +83,8 @@ class Settings:
     data_on_device: bool | None = None
     threads: int | None = field(default=None, metadata={"min": 1})
     data_root: str = "data"
-    logger: str | None = field(default=None, metadata={"choices": LOGGERS})
+    callbacks: Any = None
+    logger: Any = None
     diagnostics: Any = None
     about: Any = None
 
@@ -96,6 +99,8 @@ class Config:
         model: the model's config node, still with its interpolations (``outputs: auto`` is filled in later).
         optimizer: constructor arguments of a Keras optimizer, with ``_target_``.
         schedule: of a Keras learning-rate schedule, with ``_target_``; None for a constant rate.
+        callbacks: ``_target_`` nodes of Keras callbacks, by name.
+        loggers: options of the loggers, by name.
         looks: the diagnostics to take, each with its options.
         choices: which option of each group was taken, such as ``{"model": "cldnn"}``.
     """
@@ -105,6 +110,8 @@ class Config:
     model: DictConfig
     optimizer: dict[str, Any]
     schedule: dict[str, Any] | None
+    callbacks: dict[str, dict[str, Any]]
+    loggers: dict[str, LoggerOptions]
     looks: dict[str, Options]
     choices: dict[str, str]
 
@@ -138,6 +145,7 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
     list_metrics(settings.metrics)
     check_class_weight(settings.class_weight)
     check_label_smoothing(settings.label_smoothing, settings.loss)
+    loggers = parse_loggers(settings.logger)
     looks = diagnostics.choose_diagnostics(settings.diagnostics, settings.threshold)
 
     source = config.data.get("source")
@@ -155,10 +163,11 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
     optimizer = resolve(config.optimizer, "optimizer")
     schedule = resolve(config.schedule, "schedule") if config.schedule else None
     check_optimizer(optimizer, schedule)
+    callbacks = check_callbacks(settings.callbacks, schedule)
     # What the network really ends in is seen once it is built; the knob, where there is one, tells earlier.
     check_loss(settings.loss, model.get("output_activation"))
     taken = {str(k): str(v) for k, v in (choices or {}).items() if not str(k).startswith("hydra/")}
-    return Config(settings, data, config.model, optimizer, schedule, looks, taken)
+    return Config(settings, data, config.model, optimizer, schedule, callbacks, loggers, looks, taken)
 
 
 def check_optimizer(optimizer: Mapping[str, Any], schedule: Mapping[str, Any] | None) -> None:

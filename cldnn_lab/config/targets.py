@@ -36,6 +36,7 @@ _KERAS = {
         SimpleRNNCell Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization
         StackedRNNCells Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D
         ZeroPadding2D ZeroPadding3D""",
+    "callbacks": "CSVLogger EarlyStopping ModelCheckpoint ReduceLROnPlateau TerminateOnNaN",
     "metrics": """
         AUC BinaryAccuracy CategoricalAccuracy CosineSimilarity F1Score FBetaScore FalseNegatives FalsePositives
         LogCoshError MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError

@@ -46,8 +46,9 @@ def collect(
 ) -> dict[str, Any]:
     """The flat mapping that metrics.json holds.
 
-    ``train_*`` are the last row of the history, as Keras counts them: the running mean over the epoch's
-    batches, dropout on. ``test_*`` are measured on the test set after training. ``val_*`` are those of the last row,
+    ``train_*`` are from the row of the history whose weights are kept, as Keras counts them: the running mean over
+    the epoch's batches, dropout on. ``test_*`` are measured on the test set after training. ``val_*`` are of the same row: the
+    last one unless a callback put earlier weights back; ``weights_epoch`` and ``weights_step`` say which.
     ``best_epoch`` and ``best_step`` the row that ``best_by`` names as the best: by default the test set validates, and
     the best row is then the best on the very set that the test figures are of. ``validation_examples`` and
     ``test_examples`` count what ``val_*`` and ``test_*`` are of; in windows, which take whole batches alone, the first
@@ -62,7 +63,7 @@ def collect(
     """
     dataset, last, speed = (
         session.dataset,
-        outcome.rows[-1] if outcome.rows else {},
+        outcome.kept,
         outcome.samples_per_second,
     )
     best = outcome.best
@@ -75,6 +76,8 @@ def collect(
         **{f"test_{name}": value for name, value in (evaluation.metrics if evaluation else {}).items()},
         **({"best_epoch": best["epoch"], "best_step": best["step"]} if best else {}),
         **({"best_by": f"{validated_on} {outcome.judged_by}"} if best else {}),
+        **({"weights_epoch": last["epoch"], "weights_step": last["step"]} if last else {}),
+        "stopped_early": outcome.stopped_early,
         "validated_on": validated_on,
         "parameters": count_parameters(session.model),
         "epochs": outcome.steps / session.plan.per_epoch,

@@ -47,6 +47,8 @@ class OfProbabilities(keras.metrics.Metric):
         inner = keras.metrics.deserialize(metric) if isinstance(metric, dict) else metric
         super().__init__(name=name or inner.name, dtype=dtype)
         self.metric, self.link, self.classes = inner, link, classes
+        if hasattr(inner, "_direction"):  # which way it gets better, for callbacks that monitor it
+            self._direction = inner._direction
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch of targets (n,) or (n, outputs) and outputs (n, outputs)."""

@@ -21,6 +21,7 @@ class Outcome:
         steady_seconds, steady_examples: the same without the first call of each shape, which compiles.
         first_step_seconds: from the start of :func:`fit` to the end of the first call, nearly all compilation.
         diverged_at: epoch (from 1) in which the loss or a weight stopped being a finite number, else None.
+        restored: number of the evaluation, from 0, whose weights a callback put back at the end; None for the last.
         stopped_early: whether a callback ended the training before the plan was done.
     """
 
@@ -33,6 +34,7 @@ class Outcome:
     steady_examples: int = 0
     diverged_at: int | None = None
     stopped_early: bool = False
+    restored: int | None = None
 
     @property
     def history(self) -> pd.DataFrame:
@@ -40,10 +42,16 @@ class Outcome:
         return pd.DataFrame(self.rows)
 
     @property
-    def last_validation(self) -> dict[str, float]:
-        """Loss and metrics on the validation set after the last row; empty if none was completed."""
-        last = self.rows[-1] if self.rows else {}
-        return {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
+    def kept(self) -> dict[str, float]:
+        """The row of the history of the weights that the network is left with; empty if none was completed."""
+        if not self.rows:
+            return {}
+        return self.rows[-1 if self.restored is None else self.restored]
+
+    @property
+    def validation(self) -> dict[str, float]:
+        """Loss and metrics on the validation set of that row."""
+        return {name.removeprefix("val_"): value for name, value in self.kept.items() if name.startswith("val_")}
 
     @property
     def best(self) -> dict[str, float] | None:

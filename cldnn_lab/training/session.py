@@ -22,6 +22,7 @@ from cldnn_lab.training import losses
 from cldnn_lab.training.class_weights import weigh_examples
 from cldnn_lab.training.engines.base import Engine, make_engine
 from cldnn_lab.training.fit import fit
+from cldnn_lab.training.listeners.callbacks import find_restored
 from cldnn_lab.training.listeners.progress import Progress
 from cldnn_lab.training.metrics import check_metrics, make_metrics
 from cldnn_lab.training.outcome import Outcome
@@ -65,6 +66,7 @@ class Session:
             listeners=[Progress(self.plan), *listeners],
             derive=self._derive,
         )
+        outcome.restored = find_restored(listeners)
         if self.engine.model is not self.model:
             trained = self.engine.model.trainable_variables
             for ours, theirs in zip(self.model.trainable_variables, trained, strict=True):
@@ -74,13 +76,18 @@ class Session:
     def _derive(self, logs: dict[str, float]) -> dict[str, float]:
         """The normalised errors of an evaluation: the mean squared error over the variance of the target, as report 001
         prints it; 1 is a guess at the mean."""
-        if self.dataset.task != "regression" or self.loss != "mse":
+        if not self.derived:
             return {}
         validated = self.plan.tested(len(self.dataset.validation))
         return {
             "normalised_error": logs["loss"] / float(np.var(self.dataset.train.y)),
             "val_normalised_error": logs["val_loss"] / float(np.var(self.dataset.validation.y[:validated])),
         }
+
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """Names of the figures of an evaluation that follow from the loss."""
+        return ("normalised_error",) if self.dataset.task == "regression" and self.loss == "mse" else ()
 
     def predict(self, split: Split) -> np.ndarray:
         """The network's outputs for a split, (examples, outputs) or shaped like a regression's target; logits as the
@@ -93,7 +100,7 @@ class Session:
         history where they are of just that."""
         dataset = self.dataset
         reusable = dataset.validation is dataset.test and self.plan.tested(len(dataset.test)) == len(dataset.test)
-        return outcome.last_validation if reusable else self.measure(dataset.test)
+        return outcome.validation if reusable else self.measure(dataset.test)
 
     def measure(self, split: Split) -> dict[str, float]:
         """The loss and the metrics that were watched in training, on a split."""
@@ -117,8 +124,9 @@ class Session:
         """Examples and targets as the loss wants them; for the training set also what each example counts, if they do
         not all count alike."""
         y = losses.make_targets(self.engine.model.loss, self.dataset.task, split.y, self.dataset.outputs)
-        weighted = split is self.dataset.train and self.weights is not None
-        return (split.x, y, self.weights) if weighted else (split.x, y)
+        if split is self.dataset.train and self.weights is not None:
+            return split.x, y, self.weights
+        return split.x, y
 
 
 def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
