@@ -1,4 +1,4 @@
-# make demo: install into .venv and train the main job.   make test: run the tests.   make check: lint and types.   make bench: benchmarks/.
+# make demo: install into .venv and train the main job.   make test: run the tests.   make check: lint, types and imports.   make bench: benchmarks/.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -17,6 +17,7 @@ check: $(MARK)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 $(MARK): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

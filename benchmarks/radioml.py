@@ -19,11 +19,12 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from cldnn_lab.data.rml2016 import channel, modulators
+from cldnn_lab.data.rml2016 import channel, digital, modulators
+from cldnn_lab.data.rml2016.fading import Fading, design_path_taps
 from cldnn_lab.data.rml2016.generator import MODULATIONS, generate
 from cldnn_lab.data.rml2016.recipe import CLEAN, RECIPES, RML2016, Recipe
 from cldnn_lab.data.rml2016.signals import SAMPLE_RATE
-from cldnn_lab.figures.all import BLUE, COLOURS, DASHES, GREY, MARKERS, VERMILLION
+from cldnn_lab.figures.style import BLUE, COLOURS, DASHES, GREY, MARKERS, VERMILLION
 
 PAGE = Path(__file__).parents[1] / "docs" / "radioml.md"
 FOLDER = PAGE.with_suffix("")
@@ -56,14 +57,14 @@ def transmit(name: str, recipe: Recipe, captures: int, length: int) -> np.ndarra
 def draw_constellations() -> None:
     """What a matched filter sees of each linear modulation at its symbols, before the channel."""
     made, panels = figure(2, 6, 11, 4.3)
-    pulse = modulators.design_root_raised_cosine()
+    pulse = digital.design_root_raised_cosine()
     for row, (title, recipe) in zip(panels, (("rml2016", RML2016), ("clean", CLEAN)), strict=True):
         for panel, name in zip(row, LINEAR, strict=True):
             x = transmit(name, recipe, 12, 1024)
             symbols = np.stack([np.convolve(one, pulse / np.sum(pulse**2), "valid")[::8] for one in x])
             panel.plot(symbols.real.ravel(), symbols.imag.ravel(), ".", color=BLUE, markersize=4)
             reach = 8 if recipe is RML2016 else 1.7
-            power = np.mean(np.abs(modulators.make_constellation(name, raw=recipe.raw_constellations)) ** 2)
+            power = np.mean(np.abs(digital.make_constellation(name, raw=recipe.raw_constellations)) ** 2)
             panel.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=f"{name}, power {power:g}")
             panel.grid(alpha=0.3)
         row[0].set_ylabel(f"{title}\nquadrature")
@@ -105,14 +106,14 @@ def draw_fading() -> list[str]:
     time = np.arange(0, channel.LONGEST, 50)
     zero = np.zeros(len(time), int)
 
-    def response(fading: channel.Fading, capture: np.ndarray) -> np.ndarray:
-        return channel.design_path_taps().sum(axis=1) @ fading.gains(time, capture, 1)[..., 0]
+    def response(fading: Fading, capture: np.ndarray) -> np.ndarray:
+        return design_path_taps().sum(axis=1) @ fading.compute_gains(time, capture, 1)[..., 0]
 
-    def decibels(fading: channel.Fading, capture: np.ndarray) -> np.ndarray:
+    def decibels(fading: Fading, capture: np.ndarray) -> np.ndarray:
         return 20 * np.log10(np.abs(response(fading, capture)))
 
     made, panels = figure(1, 2, 11, 4, sharey=True)
-    panels[0, 0].plot(time / SAMPLE_RATE, decibels(channel.Fading.published(), zero), color=BLUE, linewidth=2)
+    panels[0, 0].plot(time / SAMPLE_RATE, decibels(Fading.make_published(), zero), color=BLUE, linewidth=2)
     panels[0, 0].set_title("rml2016: every capture goes through this")
     for samples, names in ((26_664, "8PSK"), (40_000, "QPSK, PAM4, QAM"), (80_000, "BPSK, GFSK, CPFSK")):
         place = samples / SAMPLE_RATE
@@ -120,7 +121,7 @@ def draw_fading() -> list[str]:
         panels[0, 0].annotate(
             f"end of {names}", (place, -40), xytext=(-3, 0), textcoords="offset points", ha="right", rotation=90
         )
-    drawn = channel.Fading.draw([np.random.default_rng(n) for n in range(5)])
+    drawn = Fading.draw([np.random.default_rng(n) for n in range(5)])
     for number in range(5):
         panels[0, 1].plot(
             time / SAMPLE_RATE, decibels(drawn, zero + number), color=COLOURS[number], linestyle=DASHES[number],
@@ -133,8 +134,8 @@ def draw_fading() -> list[str]:
         panel.grid(alpha=0.3)
     panels[0, 0].set_ylabel("power gain at 0 Hz, dB")
     save(made, "fading.png")
-    gain = decibels(channel.Fading.published(), zero)
-    turn = np.degrees(np.ptp(np.unwrap(np.angle(response(channel.Fading.published(), zero)))))
+    gain = decibels(Fading.make_published(), zero)
+    turn = np.degrees(np.ptp(np.unwrap(np.angle(response(Fading.make_published(), zero)))))
     return [
         f"Over {channel.LONGEST:,} samples its gain at 0 Hz lies between {gain.min():.1f} and {gain.max():.1f} dB, and "
         f"it turns the phase by {turn:.0f} degrees."

@@ -6,6 +6,7 @@ Whatever else the machine does falls on all alike, so that the medians of their 
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 import tempfile
@@ -35,16 +36,22 @@ CHOICES = {
 
 
 class Worker:
-    """A process that trains on demand."""
+    """A process that trains on demand.
 
-    def __init__(self, network: str, arguments: tuple[str, ...]) -> None:
+    Args:
+        network, arguments: of worker.py.
+        checkout: folder whose worker.py and package are used.
+    """
+
+    def __init__(self, network: str, arguments: tuple[str, ...], checkout: Path = HERE.parent) -> None:
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, it is read when the process has died
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py"), network, *arguments],
+            [sys.executable, str(checkout / "benchmarks" / "worker.py"), network, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
+            env={**os.environ, "PYTHONPATH": str(checkout)},
         )
         self.answer()
 

@@ -42,7 +42,7 @@ def lab(network: Network, overrides: list[str]) -> Callable[[int], None]:
     train, test = Split(*network.noise(network.examples)), Split(*network.noise(network.batch_size))
     task = {0: "regression", 2: "binary"}.get(network.classes, "multiclass")
     classes = tuple(map(str, range(network.classes)))
-    dataset = Dataset("noise", task, train, test, test, classes, "noise", vocabulary=network.vocabulary)  # type: ignore[arg-type]
+    dataset = Dataset("noise", task, train, test, classes, "noise", vocabulary=network.vocabulary)  # type: ignore[arg-type]
     session = prepare(config, dataset, policy)
 
     def epochs(count: int) -> None:

@@ -1,4 +1,4 @@
-"""Look inside a network that was trained before.
+"""Run diagnostics on a network that was trained before.
 
     python -m cldnn_lab.inspect outputs/2026-01-31/12-00-00 diagnostics=feature_maps
     python -m cldnn_lab.inspect RUN diagnostics=[filters,predictions] data_root=/data
@@ -15,17 +15,18 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from cldnn_lab import runs
+from cldnn_lab.config.diagnostics import choose_diagnostics
 from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.schema import parse
-from cldnn_lab.diagnostics import choose_diagnostics, take
-from cldnn_lab.diagnostics.options import OPTIONS, STANDALONE, Options
+from cldnn_lab.diagnostics import Subject, find_diagnostic, list_diagnostics, needs_network, run_diagnostics
+from cldnn_lab.evaluation.predictor import Predictor
 
 if TYPE_CHECKING:
     from cldnn_lab.data.dataset import Dataset
@@ -34,7 +35,7 @@ _KEYS = ("diagnostics", "data_root", "data.path", "folder", "backend")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command: 0 when every look was taken, 2 with one sentence for a mistake, 130 after Ctrl-C."""
+    """The command: 0 when every diagnostic was run, 2 with one sentence for a mistake, 130 after Ctrl-C."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or {"-h", "--help"} & set(arguments):
         print(_write_help())
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def inspect(arguments: Sequence[str]) -> list[Path]:
-    """Take the looks that the command line asks for; the files they left.
+    """Run the diagnostics that the command line asks for; the files that they left.
 
     Raises:
         ConfigError: for a wrong argument, run directory, network or data set.
@@ -60,17 +61,19 @@ def inspect(arguments: Sequence[str]) -> list[Path]:
     settings = _parse_settings([argument for argument in arguments if "=" in argument])
     chosen = choose_diagnostics(settings.get("diagnostics"))
     if not chosen:
-        raise ConfigError(f"say what to look at with diagnostics=<name>; there are {', '.join(OPTIONS)}.")
+        raise ConfigError(
+            f"say which diagnostic to run with diagnostics=<name>; there are {', '.join(list_diagnostics())}."
+        )
     if len(folders) > 1:
         raise ConfigError(f"give one run directory, not {len(folders)}: {' '.join(folders)}.")
     if folders:
         return _inspect_run(runs.open(folders[0]), settings)
-    needy = [name for name in chosen if name not in STANDALONE]
+    needy = [name for name in chosen if needs_network(name)]
     if needy:
         raise ConfigError(
             f"diagnostics={needy[0]} needs a run directory: python -m cldnn_lab.inspect RUN diagnostics=..."
         )
-    return _take(chosen, None, None, Path(str(settings.get("folder", "outputs/diagnostics"))), "")
+    return _run(chosen, None, Path(str(settings.get("folder", "outputs/diagnostics"))))
 
 
 def _inspect_run(run: runs.Run, settings: DictConfig) -> list[Path]:
@@ -78,8 +81,9 @@ def _inspect_run(run: runs.Run, settings: DictConfig) -> list[Path]:
     config = parse(cast(DictConfig, OmegaConf.merge(run.config, told)), run.choices)
     if not (run.folder / runs.MODEL).is_file():
         raise ConfigError(f"{run.folder / runs.MODEL} is missing: the run saved no model.")
-    folder = Path(str(settings.get("folder", run.folder / runs.LOOKS)))
-    chosen = choose_diagnostics(settings.get("diagnostics"), config.settings.threshold)
+    folder = Path(str(settings.get("folder", run.folder / runs.DIAGNOSTICS)))
+    chosen = choose_diagnostics(settings.get("diagnostics"))
+    predictor = Predictor.load(run.folder)
 
     from cldnn_lab import data
     from cldnn_lab.launch import backend
@@ -88,7 +92,7 @@ def _inspect_run(run: runs.Run, settings: DictConfig) -> list[Path]:
     dataset = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers)
     compared = _compare_data(run, dataset)
     title = f"{config.choices.get('model', 'model')} on {dataset.name}"
-    left = _take(chosen, run.model(), dataset, folder, title)
+    left = _run(chosen, Subject(run.model(), dataset, predictor, title), folder)
     if not compared:
         print(
             f"note: the run has no fingerprint of its data in {runs.ENVIRONMENT}, so whether they were these "
@@ -119,9 +123,9 @@ def _compare_data(run: runs.Run, dataset: Dataset) -> bool:
     return True
 
 
-def _take(chosen: dict[str, Options], model: object, dataset: object, folder: Path, title: str) -> list[Path]:
+def _run(chosen: dict[str, Any], subject: Subject | None, folder: Path) -> list[Path]:
     try:
-        return take(chosen, model, dataset, folder, title=title)  # type: ignore[arg-type]
+        return run_diagnostics(chosen, subject, folder)
     except OSError as error:
         raise ConfigError(
             f"cannot write to {folder} ({error.strerror}); choose another with folder=<folder>."
@@ -141,8 +145,9 @@ def _parse_settings(overrides: list[str]) -> DictConfig:
 
 
 def _write_help() -> str:
-    lines = [(__doc__ or "").strip(), "", "Looks, with their options and defaults:", ""]
-    for name, kind in OPTIONS.items():
+    lines = [(__doc__ or "").strip(), "", "Diagnostics, with their options and defaults:", ""]
+    for name in list_diagnostics():
+        kind = find_diagnostic(name).Options
         lines.append(f"  {name:<17} {(kind.__doc__ or '').strip().splitlines()[0]}")
         options = dataclasses.asdict(kind())
         if options:

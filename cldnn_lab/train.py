@@ -54,6 +54,7 @@ def train(config: Config, run: Run) -> None:
     policy = backend.start(config, dataset.nbytes)
     from cldnn_lab import runs
     from cldnn_lab.evaluation.metrics import evaluate
+    from cldnn_lab.evaluation.predictor import Predictor
     from cldnn_lab.runs import results
     from cldnn_lab.training.checkpoint import Checkpoint
     from cldnn_lab.training.listeners.base import Listener
@@ -63,16 +64,17 @@ def train(config: Config, run: Run) -> None:
     from cldnn_lab.training.stop import StopRequest
 
     session = prepare(config, dataset, policy)
-    diagnostics.check(config.looks, session.model, dataset)
+    predictor = Predictor.make(session.model, dataset, session.loss, settings.threshold)
     title = f"{config.choices.get('model', 'model')} on {dataset.name}"
-    watchers = diagnostics.watchers(config.looks, dataset, run.folder, title=title, epoch_of=session.plan.epoch_of)
-    checkpoint = Checkpoint(run.folder, 60)
+    subject = diagnostics.Subject(session.model, dataset, predictor, title)
+    diagnostics.check_diagnostics(config.diagnostics, subject)
+    listening = diagnostics.make_listeners(config.diagnostics, subject, run.folder, epoch_of=session.plan.epoch_of)
     listeners = [
         History(run.folder / runs.HISTORY),
         *make_callbacks(config.callbacks, run.folder, session.metrics, session.derived),
         *make_loggers(config, run.folder, session.plan),
-        *watchers,
-        checkpoint,
+        *listening.values(),
+        Checkpoint(run.folder, 60),
     ]
     run.clear()
     results.write_before_training(run, session, policy)
@@ -82,14 +84,14 @@ def train(config: Config, run: Run) -> None:
     evaluated = None
     with StopRequest() as stop:
         outcome = session.fit(listeners)
-        results.save_model(run, session.model)
+        results.save_model(run, session.model, predictor)
         with stop.at_once():
             results.draw_history(run, outcome, dataset, title=title, x="step" if settings.steps else "epoch")
             if outcome.status == "completed" and not stop.made:
                 before = time.perf_counter()
-                prediction = session.predict(dataset.test)
+                outputs = session.predict_outputs(dataset.test)
                 test["seconds"] = time.perf_counter() - before
-                evaluated = evaluate(dataset, prediction, dataset.test, threshold=settings.threshold)
+                evaluated = evaluate(predictor, outputs, dataset.test)
                 test |= session.test(outcome)
                 results.write_evaluation(run, evaluated, dataset, title=title)
         if stop.made and outcome.status == "completed":
@@ -104,8 +106,8 @@ def train(config: Config, run: Run) -> None:
     if stop.made or outcome.status == "interrupted":
         raise KeyboardInterrupt
     if outcome.status == "completed":
-        looks = {name: options for name, options in config.looks.items() if not watchers or name != "active_units"}
-        diagnostics.take(looks, session.model, dataset, run.folder, title=title)
+        left = {name: options for name, options in config.diagnostics.items() if name not in listening}
+        diagnostics.run_diagnostics(left, subject, run.folder)
     if outcome.status == "diverged":
         raise Unfinished(
             f"the loss or a weight stopped being a number in epoch {outcome.diverged_at}, at batch {outcome.steps}: "

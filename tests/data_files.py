@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import os
 import pickle
 from pathlib import Path
@@ -12,15 +13,16 @@ import numpy as np
 from PIL import Image
 
 from cldnn_lab import data
-from cldnn_lab.data.config import SOURCES, DataConfig
 from cldnn_lab.data.dataset import Dataset
+from cldnn_lab.data.options import DataConfig
 
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 def config(source: str, **settings: Any) -> DataConfig:
     """A checked config of the source."""
-    made = SOURCES[source](source=source, name=source, **settings)
+    options = importlib.import_module(f"cldnn_lab.data.sources.{source}").Options
+    made: DataConfig = options(source=source, name=source, **settings)
     made.check()
     return made
 

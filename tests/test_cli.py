@@ -336,11 +336,11 @@ def test_a_run_whose_data_were_moved_or_changed_says_so(
     monkeypatch.chdir(here)
     assert cli("model=cnn_example", "data=arrays", "data.path=mine.npz", "steps=1", "hydra.run.dir=run")[0] == 0
     (here / "mine.npz").rename(there / "moved.npz")
-    look = [str(here / "run"), "diagnostics=filters"]
+    command = [str(here / "run"), "diagnostics=filters"]
     with pytest.raises(ConfigError, match=rf"there is no {here / 'mine.npz'}"):
-        inspect.inspect(look)
-    assert inspect.inspect([*look, f"data.path={there / 'moved.npz'}"])
+        inspect.inspect(command)
+    assert inspect.inspect([*command, f"data.path={there / 'moved.npz'}"])
     write_arrays(here / "mine.npz", 5)
     with pytest.raises(ConfigError) as told:
-        inspect.inspect(look)
+        inspect.inspect(command)
     assert f"mine.npz in {here}" in str(told.value)

@@ -38,7 +38,7 @@ def test_files_under_the_data_root(tmp_path: Path, packed: bool, collection: str
     assert np.allclose(dataset.train.x[51], 51 / 255) and dataset.train.x.dtype == np.float32
     assert dataset.train.y.tolist() == [i % 10 for i in range(60)]
     assert dataset.classes[9] == {"mnist": "9", "fashion_mnist": "Ankle boot"}[collection]
-    assert not dataset.synthetic and dataset.folder == tmp_path / collection and dataset.validation is dataset.test
+    assert not dataset.synthetic and dataset.folder == tmp_path / collection and dataset.validates_on_test
 
 
 def test_files_in_the_root_itself_by_path_and_with_dots(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -13,11 +16,13 @@ from data_files import config, load, write_idx
 from omegaconf import OmegaConf
 
 from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.modules import import_module, list_modules
 from cldnn_lab.data import fingerprint
-from cldnn_lab.data.config import SOURCES
 from cldnn_lab.data.dataset import Split
 
-CONF = Path(__file__).parents[1] / "conf" / "data"
+ROOT = Path(__file__).parents[1]
+CONF = ROOT / "conf" / "data"
+SOURCES = "cldnn_lab.data.sources"
 
 
 def save(path: Path, **arrays: np.ndarray) -> str:
@@ -35,17 +40,95 @@ def labelled(path: Path, count: int = 100, classes: int = 4, shape: tuple[int, .
 @pytest.mark.parametrize("file", sorted(CONF.glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_data_file_names_all_its_keys_and_opens_with_what_it_is(file: Path) -> None:
     written = OmegaConf.load(file)
-    known = SOURCES[written.source]
+    known = import_module(SOURCES, written.source, "data.source", "data source").Options
     assert set(written) == {field.name for field in fields(known)}
     OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(known), written))
     assert file.read_text().startswith("# ") and "python -m cldnn_lab.train" in file.read_text()
     assert written.name == file.stem
 
 
-def test_configs_are_read_without_anything_heavy() -> None:
-    code = "import sys, cldnn_lab.data.config; print({'numpy', 'keras', 'pandas', 'PIL', 'h5py'} & set(sys.modules))"
+def test_options_are_read_without_anything_heavy() -> None:
+    code = f"""
+import importlib, sys
+for name in {list_modules(SOURCES)}:
+    importlib.import_module("{SOURCES}." + name)
+print({{'keras', 'tensorflow', 'jax', 'torch', 'pandas', 'PIL', 'h5py', 'scipy', 'sklearn', 'tqdm'}} & set(sys.modules))
+"""
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "set()"
+
+
+def test_a_new_source_is_a_module_and_a_yaml(tmp_path: Path) -> None:
+    for folder in ("cldnn_lab", "conf"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "cldnn_lab" / "data" / "sources" / "ramps.py").write_text(
+        dedent(
+            """
+            from dataclasses import dataclass, field
+
+            import numpy as np
+
+            from cldnn_lab.data.dataset import Dataset, Split
+            from cldnn_lab.data.options import DataConfig
+
+
+            @dataclass
+            class Options(DataConfig):
+                size: int = field(default=6, metadata={"min": 2, "unit": "examples"})
+
+
+            def load(config, data_root):
+                y = np.arange(config.size) % 2
+                split = Split(np.linspace(0, 1, 5) * (2 * y[:, None] - 1), y)
+                return Dataset(config.name, "binary", split, split, ("falling", "rising"), "made here", synthetic=True)
+
+
+            def fit(config, dataset):
+                mean = dataset.train.x.mean(axis=0)
+                return dataset.with_examples(lambda x: x - mean)
+            """
+        )
+    )
+    (tmp_path / "conf" / "data" / "ramps.yaml").write_text("source: ramps\nname: ramps\nsize: 8\nvalidation: 0.25\n")
+    code = """
+        import sys
+        from pathlib import Path
+        from hydra import compose, initialize_config_dir
+        from cldnn_lab import data
+        from cldnn_lab.config.errors import ConfigError
+        from cldnn_lab.config.groups import CONFIGS
+        from cldnn_lab.config.schema import parse
+
+        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            config, bad = (compose("train", ["model=dense_ann", "data=ramps", f"data.size={size}"]) for size in (12, 1))
+        made = data.load(parse(config).data, Path("."))
+        print(made.sizes, made.provenance, abs(made.train.x.mean(axis=0)).max() < 1e-6, sep="; ")
+        print(*sorted(name for name in sys.modules if name.startswith("cldnn_lab.data.sources.")))
+        try:
+            parse(bad)
+        except ConfigError as mistake:
+            print(mistake)
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", dedent(code)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.splitlines() == [
+        "9 to train, 3 to validate, 12 to test, each 5; made here; True",
+        "cldnn_lab.data.sources.ramps",
+        "data.size: 1 must be at least 2 examples.",
+    ]
+
+
+def test_an_unknown_source_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(
+        ConfigError, match=r"data.source: 'shape' is not a data source; did you mean shapes\? Known: arr"
+    ):
+        import_module(SOURCES, "shape", "data.source", "data source")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +162,7 @@ def test_arrays_have_their_final_type_and_order(tmp_path: Path) -> None:
     for split in (dataset.train, dataset.test):
         assert split.x.dtype == np.float32 and split.x.flags.c_contiguous
         assert split.y.dtype == np.int32 and split.y.shape == (len(split.x),)
-    assert dataset.validation is dataset.test
+    assert dataset.validates_on_test
 
 
 def test_limits_are_even_follow_split_seed_and_keep_the_order(tmp_path: Path) -> None:
@@ -145,7 +228,7 @@ def test_an_image_reads_as_its_rows_and_a_sequence_as_an_image(tmp_path: Path) -
     assert (rows.train.x == x[..., 0]).all()
     columns = load("arrays", tmp_path, path=path, prefers="sequence", time_axis=1)
     assert (columns.train.x == np.swapaxes(x[..., 0], 1, 2)).all() and columns.time_axis == 0
-    assert columns.validation is columns.test
+    assert columns.validates_on_test
     flat = save(tmp_path / "b.npz", x_train=x[..., 0], y_train=[0, 1, 0, 1], x_test=x[..., 0], y_test=[0, 1, 0, 1])
     assert load("arrays", tmp_path, path=flat, prefers="image").input_shape == (5, 3, 1)
 

@@ -12,7 +12,7 @@ import pytest
 from data_files import Evil, load, radioml_cells
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data.config import RML2016_CLASSES, RML2018_CLASSES
+from cldnn_lab.data.radioml.selection import RML2016_CLASSES, RML2018_CLASSES
 
 A = (*RML2016_CLASSES, "AM-SSB")
 SNRS = tuple(range(-20, 20, 2))

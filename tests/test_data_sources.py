@@ -16,7 +16,8 @@ from data_files import Evil, load, radioml_cells, write_cifar, write_idx, write_
 from scipy.stats import chisquare, kstest
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data import cifar10, fingerprint
+from cldnn_lab.data import fingerprint
+from cldnn_lab.data.sources import cifar10
 
 # --- what is said of where they are from ----------------------------------------------------------
 
@@ -550,7 +551,7 @@ def test_the_vocabulary_is_of_the_words_that_the_training_examples_show(tmp_path
     assert load("dbpedia", tmp_path, length=3).vocabulary == 2 + 1 + 20 + 20
     # Where the test set validates it stays one and the same.
     same = load("dbpedia", tmp_path, length=4)
-    assert same.validation is same.test and same.test.x.tolist() == [[2, 9, 10, 12]]
+    assert same.validates_on_test and same.test.x.tolist() == [[2, 9, 10, 12]]
 
 
 def test_characters_are_bytes(tmp_path: Path) -> None:

@@ -19,13 +19,16 @@ from keras import layers
 from omegaconf import OmegaConf
 from PIL import Image
 
-from cldnn_lab import figures, inspect, runs
+from cldnn_lab import diagnostics, inspect
+from cldnn_lab.config.diagnostics import choose_diagnostics
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset, Split
-from cldnn_lab.diagnostics import OPTIONS, choose_diagnostics, take, watchers
+from cldnn_lab.diagnostics import Subject, list_diagnostics, list_files, make_listeners, run_diagnostics
 from cldnn_lab.diagnostics.deconvnet import convolve_transposed, unpool
-from cldnn_lab.diagnostics.options import FeatureMaps
-from cldnn_lab.figures import all as pictures
+from cldnn_lab.evaluation.predictor import Predictor
+from cldnn_lab.figures import style
+from cldnn_lab.runs import results
+from cldnn_lab.runs.directory import Run
 from cldnn_lab.storage import manifest
 
 CONFIGS = Path(__file__).parent.parent / "conf"
@@ -38,7 +41,7 @@ def dataset_of(
     target = rng.integers(0, classes, len(x)).astype(np.int32) if y is None else y
     split = Split(x.astype(more.pop("dtype", np.float32)), target)
     names = () if task == "regression" else tuple(f"class {i}" for i in range(classes))
-    return Dataset("made", task, split, split, split, names, "made by the test", synthetic=True, **more)  # type: ignore[arg-type]
+    return Dataset("made", task, split, split, names, "made by the test", synthetic=True, **more)  # type: ignore[arg-type]
 
 
 def images(count: int = 20, channels: int = 1) -> Dataset:
@@ -61,10 +64,15 @@ def small_cnn() -> keras.Model:
     )
 
 
-def look(name: str, model: Any, dataset: Any, folder: Path, **options: Any) -> list[Path]:
-    files = take(choose_diagnostics({name: options}), model, dataset, folder, title="net on made")
+def subject_of(model: keras.Model, dataset: Dataset, loss: str = "crossentropy") -> Subject:
+    return Subject(model, dataset, Predictor.make(model, dataset, loss, 0.5), "net on made")
+
+
+def diagnose(name: str, model: Any, dataset: Any, folder: Path, **options: Any) -> list[Path]:
+    subject = None if model is None else subject_of(model, dataset)
+    files = run_diagnostics(choose_diagnostics({name: options}), subject, folder)
     # A run sees beforehand that no file of the user's has one of these names.
-    assert all(any(path.match(pattern) for pattern in runs.NAMES) for path in files)
+    assert all(any(path.match(pattern) for pattern in list_files([name])) for path in files)
     assert {path.name for path in files} <= set(manifest.list_names(folder))
     return files
 
@@ -78,18 +86,18 @@ def is_picture(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("value", ["filters,deconvnet", ["filters", "deconvnet"], {"filters": None, "deconvnet": {}}])
-def test_looks_are_named_in_several_ways(value: Any) -> None:
+def test_diagnostics_are_named_in_several_ways(value: Any) -> None:
     assert list(choose_diagnostics(value)) == ["filters", "deconvnet"]
     assert choose_diagnostics(OmegaConf.create({"d": value}).d).keys() == choose_diagnostics(value).keys()
 
 
-def test_nothing_asked_is_nothing_taken() -> None:
+def test_nothing_asked_is_nothing_run() -> None:
     assert choose_diagnostics(None) == {} == choose_diagnostics([])
 
 
 def test_options_are_typed_and_one_value_stands_for_a_list() -> None:
     options = choose_diagnostics({"feature_maps": {"images": 3, "stage": "after"}})["feature_maps"]
-    assert options == FeatureMaps(images=[3], stage="after")
+    assert options == diagnostics.find_diagnostic("feature_maps").Options(images=[3], stage="after")
 
 
 @pytest.mark.parametrize(
@@ -113,8 +121,9 @@ def test_wrong_choices_are_one_sentence(value: Any, words: str) -> None:
 
 def test_choosing_imports_nothing_heavy() -> None:
     check = (
-        "import sys, cldnn_lab.inspect; from cldnn_lab.diagnostics import choose_diagnostics; choose_diagnostics('filters'); "
-        "sys.exit(bool({'numpy', 'keras', 'pandas', 'matplotlib', 'tensorflow'} & set(sys.modules)))"
+        "import sys, cldnn_lab.inspect; from cldnn_lab.config.diagnostics import choose_diagnostics as choose; "
+        f"choose({list_diagnostics()}); "
+        "sys.exit(bool({'keras', 'pandas', 'scipy', 'sklearn', 'matplotlib', 'tensorflow'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
@@ -126,14 +135,15 @@ def test_choosing_imports_nothing_heavy() -> None:
 def handed(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Any, ...]]:
     """The values that each drawing function was given."""
     kept: dict[str, tuple[Any, ...]] = {}
-    for name in ("filters", "stack", "hidden_traces", "projections"):
-        draw = getattr(figures, name)
+    for name in ("filters", "feature_maps", "hidden_traces", "deconvnet"):
+        module = diagnostics.find_diagnostic(name)
+        draw = module.draw
 
         def keep(*values: Any, _draw: Any = draw, _name: str = name, **more: Any) -> Path:
             kept[_name] = values
             return _draw(*values, **more)
 
-        monkeypatch.setattr(figures, name, keep)
+        monkeypatch.setattr(module, "draw", keep)
     return kept
 
 
@@ -152,25 +162,25 @@ def test_filters_are_the_first_layers_weights(
     stack: list[Any], shape: tuple[int, ...], tiles: tuple[int, ...], tmp_path: Path, handed: dict[str, Any]
 ) -> None:
     model = network(*[type(layer).from_config(layer.get_config()) for layer in stack], shape=shape)
-    (path,) = look("filters", model, dataset_of(np.zeros((2, *shape))), tmp_path)
+    (path,) = diagnose("filters", model, dataset_of(np.zeros((2, *shape))), tmp_path)
     assert path == tmp_path / "filters.png" and is_picture(path)
     assert handed["filters"][0].shape == tiles
 
 
 def test_filter_tiles_hold_the_weights_in_place(tmp_path: Path, handed: dict[str, Any]) -> None:
     model = small_cnn()
-    look("filters", model, images(), tmp_path, layer="conv1", limit=3)
+    diagnose("filters", model, images(), tmp_path, layer="conv1", limit=3)
     kernel = keras.ops.convert_to_numpy(model.get_layer("conv1").kernel)
     assert handed["filters"][0] == pytest.approx(np.stack([kernel[..., 0, i] for i in range(3)]))
 
 
 def test_filters_of_a_network_without_weights_and_unknown_layers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no layer of this network has a kernel"):
-        look("filters", network(layers.Flatten()), images(), tmp_path)
+        diagnose("filters", network(layers.Flatten()), images(), tmp_path)
     with pytest.raises(ConfigError, match="no layer 'conv3'; did you mean conv"):
-        look("filters", small_cnn(), images(), tmp_path, layer="conv3")
+        diagnose("filters", small_cnn(), images(), tmp_path, layer="conv3")
     with pytest.raises(ConfigError, match=r"pool1 .* has no kernel"):
-        look("filters", small_cnn(), images(), tmp_path, layer="pool1")
+        diagnose("filters", small_cnn(), images(), tmp_path, layer="pool1")
 
 
 # ------------------------------------------------------------------------------------------ feature maps
@@ -181,9 +191,9 @@ def test_feature_maps_are_what_the_layers_make_of_the_image(tmp_path: Path, hand
     model = network(conv, layers.MaxPooling2D(4), layers.Flatten(), layers.Dense(3))
     conv.set_weights([np.array([2.0, -1.0]).reshape(1, 1, 1, 2)])
     data = images()
-    (path,) = look("feature_maps", model, data, tmp_path, images=[4])
+    (path,) = diagnose("feature_maps", model, data, tmp_path, images=[4])
     assert path.name == "feature_maps_4.png" and is_picture(path)
-    picture, convolved, pooled = handed["stack"][0]
+    picture, convolved, pooled = handed["feature_maps"][0]
     x = data.test.x[4, ..., 0]
     assert picture.maps[0] == pytest.approx(x)
     assert convolved.maps == pytest.approx(np.stack([2 * x, -x]))
@@ -208,8 +218,8 @@ def test_feature_maps_before_and_after_pooling(
         layers.Conv2D(5, 2, name="conv2"),
         layers.Dropout(0.5, name="dropout"),
     )
-    look("feature_maps", model, images(), tmp_path, images=0, limit=3, **options)
-    shown = handed["stack"][0][1:]
+    diagnose("feature_maps", model, images(), tmp_path, images=0, limit=3, **options)
+    shown = handed["feature_maps"][0][1:]
     assert [layer.title.split()[0] for layer in shown] == names
     assert all(len(layer.maps) == 3 and layer.note.startswith("first 3 of") for layer in shown)
 
@@ -221,16 +231,16 @@ def test_feature_maps_of_signals_and_colour_images(tmp_path: Path) -> None:
     sequences = dataset_of(np.random.default_rng(0).normal(size=(3, 32, 2)))
     three = network(layers.Conv2D(6, 3), shape=(8, 8, 3))
     for model, data in ((one, signals), (two, sequences), (three, images(channels=3))):
-        assert all(is_picture(path) for path in look("feature_maps", model, data, tmp_path, images=2))
+        assert all(is_picture(path) for path in diagnose("feature_maps", model, data, tmp_path, images=2))
 
 
 def test_feature_maps_without_maps_or_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no convolution or pooling layer"):
-        look("feature_maps", network(layers.Flatten(), layers.Dense(3)), images(), tmp_path)
+        diagnose("feature_maps", network(layers.Flatten(), layers.Dense(3)), images(), tmp_path)
     with pytest.raises(ConfigError, match="no example 20; the last of these 20 is 19"):
-        look("feature_maps", small_cnn(), images(), tmp_path, images=[0, 20])
+        diagnose("feature_maps", small_cnn(), images(), tmp_path, images=[0, 20])
     with pytest.raises(ConfigError, match="output has no maps"):
-        look("feature_maps", small_cnn(), images(), tmp_path, layers=["output"])
+        diagnose("feature_maps", small_cnn(), images(), tmp_path, layers=["output"])
 
 
 # ---------------------------------------------------------------------------------------------- activity
@@ -238,7 +248,7 @@ def test_feature_maps_without_maps_or_images_are_refused(tmp_path: Path) -> None
 
 def test_activation_stats_are_those_of_all_outputs(tmp_path: Path) -> None:
     model, data = small_cnn(), images(300)
-    table_path, picture = look("activation_stats", model, data, tmp_path, examples=300)
+    table_path, picture = diagnose("activation_stats", model, data, tmp_path, examples=300)
     table = pd.read_csv(table_path).set_index("layer")
     assert list(table.index) == ["conv1", "pool1", "conv2", "output"]
     inner = keras.Model(model.inputs[0], model.get_layer("conv2").output)
@@ -268,7 +278,7 @@ def relu_network() -> keras.Model:
 def test_active_units_are_fewer_in_training_where_dropout_follows(tmp_path: Path) -> None:
     model, data = relu_network(), images()
     before = [keras.ops.convert_to_numpy(v) for v in model.variables]
-    table_path, picture = look("active_units", model, data, tmp_path, images=list(range(10)))
+    table_path, picture = diagnose("active_units", model, data, tmp_path, images=list(range(10)))
     after = [keras.ops.convert_to_numpy(v) for v in model.variables]
     assert all((a == b).all() for a, b in zip(before, after, strict=True))
     table = pd.read_csv(table_path).set_index("layer")
@@ -283,18 +293,18 @@ def test_active_units_are_fewer_in_training_where_dropout_follows(tmp_path: Path
     assert is_picture(picture)
 
 
-def test_watching_counts_at_chosen_epochs_and_changes_nothing(tmp_path: Path) -> None:
+def test_listening_counts_at_chosen_epochs_and_changes_nothing(tmp_path: Path) -> None:
     data = images()
     trained = []
-    for name, looks in (
-        ("unwatched", None),
+    for name, asked in (
+        ("alone", None),
         ("chosen", {"active_units": {"images": [0, 1], "epochs": [2]}}),
         ("usual", "active_units"),
     ):
         model = relu_network()
         model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
-        hooks = watchers(choose_diagnostics(looks), data, tmp_path / name, title="net on made")
-        model.fit(data.train.x, data.train.y, epochs=4, batch_size=10, verbose=0, callbacks=hooks)
+        listeners = make_listeners(choose_diagnostics(asked), subject_of(model, data), tmp_path / name).values()
+        model.fit(data.train.x, data.train.y, epochs=4, batch_size=10, verbose=0, callbacks=[*listeners])
         trained.append([keras.ops.convert_to_numpy(w) for w in model.weights])
     assert all((a == b).all() and (a == c).all() for a, b, c in zip(*trained, strict=True))
     for name, counted in (("chosen", [2, 4]), ("usual", [1, 2, 3, 4])):
@@ -306,11 +316,11 @@ def test_watching_counts_at_chosen_epochs_and_changes_nothing(tmp_path: Path) ->
 def test_active_units_need_a_relu(tmp_path: Path) -> None:
     model = network(layers.Flatten(), layers.Dense(3, activation="tanh"))
     with pytest.raises(ConfigError, match="no layer of this network has a ReLU"):
-        look("active_units", model, images(), tmp_path)
+        diagnose("active_units", model, images(), tmp_path)
     model.compile("sgd", "mse")
-    hooks = watchers(choose_diagnostics("active_units"), images(), tmp_path, title="t")
+    listeners = make_listeners(choose_diagnostics("active_units"), subject_of(model, images()), tmp_path).values()
     with pytest.raises(ConfigError, match="ReLU"):
-        model.fit(np.zeros((4, 8, 8, 1)), np.zeros((4, 3)), verbose=0, callbacks=hooks)
+        model.fit(np.zeros((4, 8, 8, 1)), np.zeros((4, 3)), verbose=0, callbacks=[*listeners])
 
 
 # ----------------------------------------------------------------------------------------- hidden traces
@@ -324,7 +334,7 @@ def test_hidden_traces_end_where_the_layer_does(tmp_path: Path, handed: dict[str
         shape=(12, 2),
     )
     data = dataset_of(np.random.default_rng(0).normal(size=(5, 12, 2)))
-    table_path, picture = look("hidden_traces", model, data, tmp_path, images=2)
+    table_path, picture = diagnose("hidden_traces", model, data, tmp_path, images=2)
     sequence, target, prediction, hidden = handed["hidden_traces"][:4]
     assert sequence == pytest.approx(data.test.x[2])
     assert target is None and prediction is None
@@ -343,7 +353,7 @@ def test_hidden_traces_of_a_sequence_to_sequence_network(tmp_path: Path, handed:
     x = np.random.default_rng(0).normal(size=(4, 15, 1)).astype(np.float32)
     data = dataset_of(x, y=x * 2, task="regression")
     model = network(layers.SimpleRNN(5, return_sequences=True), layers.Dense(1), shape=(15, 1))
-    look("hidden_traces", model, data, tmp_path)
+    diagnose("hidden_traces", model, data, tmp_path)
     _, target, prediction, _ = handed["hidden_traces"][:4]
     assert target == pytest.approx(2 * x[0])
     assert prediction == pytest.approx(keras.ops.convert_to_numpy(model(x[:1]))[0], abs=1e-5)
@@ -356,22 +366,22 @@ def test_hidden_traces_of_a_layer_with_steps_of_its_own_say_so(tmp_path: Path) -
     )  # fmt: skip
     states = np.zeros((9, 2))
     drawn: list[Any] = []
-    save = pictures._save
+    save = style.save
 
     def keep(figure: Any, *rest: Any) -> Path:
         drawn.append(figure)
         return save(figure, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures, "_save", keep)
-        look("hidden_traces", model, dataset_of(np.zeros((2, 20, 1))), tmp_path)
+        patch.setattr(style, "save", keep)
+        diagnose("hidden_traces", model, dataset_of(np.zeros((2, 20, 1))), tmp_path)
     labels = [axes.get_ylabel() for axes in drawn[0].axes]
     assert labels[0] == "input" and labels[1] == f"behind\n({len(states)} steps)"
 
 
 def test_hidden_traces_need_a_recurrent_layer(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no recurrent layer"):
-        look("hidden_traces", small_cnn(), images(), tmp_path)
+        diagnose("hidden_traces", small_cnn(), images(), tmp_path)
 
 
 # ----------------------------------------------------------------------------------------------- metrics
@@ -384,7 +394,7 @@ def test_metrics_of_the_training_set_are_those_of_the_trained_network(tmp_path: 
     train = Split(data.train.x[:30], data.train.y[:30])
     model = network(layers.Dropout(0.5), layers.Dense(3), shape=(5,))  # logits
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    table, picture = look("metrics", model, replace(data, train=train), tmp_path)
+    table, picture = diagnose("metrics", model, replace(data, train=train), tmp_path)
     assert table.name == "metrics_train.json" and is_picture(picture)
     figures = json.loads(table.read_text())
     assert figures["log_loss"] == pytest.approx(model.evaluate(train.x, train.y, verbose=0), rel=1e-4)
@@ -397,14 +407,14 @@ def test_metrics_of_two_classes_and_of_numbers(tmp_path: Path) -> None:
     x = rng.normal(size=(40, 5)).astype(np.float32)
     binary = dataset_of(x, rng.integers(0, 2, 40), task="binary", classes=2)
     one = network(layers.Dense(1, activation="sigmoid"), shape=(5,))
-    table, _ = look("metrics", one, binary, tmp_path / "binary", threshold=0.7, split="test")
+    table, _ = diagnose("metrics", one, binary, tmp_path / "binary", threshold=0.7, split="test")
     scores = keras.ops.convert_to_numpy(one(x))[:, 0]
     assert table.name == "metrics_test.json"
     assert json.loads(table.read_text())["sensitivity"] == pytest.approx((scores > 0.7)[binary.test.y == 1].mean())
 
     numbers = dataset_of(x, y=x, task="regression")
     same = network(layers.Activation("linear"), shape=(5,))
-    (table,) = look("metrics", same, numbers, tmp_path / "numbers")
+    (table,) = diagnose("metrics", same, numbers, tmp_path / "numbers")
     assert json.loads(table.read_text())["normalised_error"] == 0
 
 
@@ -413,7 +423,7 @@ def test_metrics_of_two_classes_and_of_numbers(tmp_path: Path) -> None:
 
 def test_predictions_rank_the_worst_first(tmp_path: Path) -> None:
     model, data = small_cnn(), images(90)
-    table_path, picture = look("predictions", model, data, tmp_path, examples=80, number=7)
+    table_path, picture = diagnose("predictions", model, data, tmp_path, examples=80, number=7)
     table = pd.read_csv(table_path)
     outputs = keras.ops.convert_to_numpy(model(data.test.x, training=False))
     target = data.test.y
@@ -428,30 +438,30 @@ def test_predictions_rank_the_worst_first(tmp_path: Path) -> None:
     assert is_picture(picture)
 
 
-def test_looks_at_some_of_the_examples_see_every_class(tmp_path: Path, handed: dict[str, Any]) -> None:
+def test_diagnostics_of_some_of_the_examples_see_every_class(tmp_path: Path, handed: dict[str, Any]) -> None:
     """Files often have their examples class by class, so that the first ones are of a few classes alone."""
     x = np.repeat(np.arange(3.0), 30)[:, None, None, None] * np.ones((1, 8, 8, 1))
     data = dataset_of(x, np.repeat(np.arange(3), 30))
     model = network(layers.Conv2D(1, 1, use_bias=False, name="same"), layers.Flatten(), layers.Dense(3))
     model.get_layer("same").set_weights([np.ones((1, 1, 1, 1))])
-    table = pd.read_csv(look("predictions", model, data, tmp_path, examples=9)[0])
+    table = pd.read_csv(diagnose("predictions", model, data, tmp_path, examples=9)[0])
     assert sorted(table["true"]) == sorted(["class 0", "class 1", "class 2"] * 3)
     assert (table["true"] == "class " + (table["index"] // 30).astype(str)).all()
-    stats = pd.read_csv(look("activation_stats", model, data, tmp_path, examples=9)[0]).set_index("layer")
+    stats = pd.read_csv(diagnose("activation_stats", model, data, tmp_path, examples=9)[0]).set_index("layer")
     assert stats.loc["same", "mean"] == pytest.approx(1)
-    look("deconvnet", model, data, tmp_path, examples=9, top_images=9)
-    ((_, _, causes),) = handed["projections"][0]
+    diagnose("deconvnet", model, data, tmp_path, examples=9, top_images=9)
+    ((_, _, causes),) = handed["deconvnet"][0]
     assert sorted(cause.max() for cause in causes) == [1, 1, 1, 2, 2, 2]  # zeros excite nothing
 
 
 def test_an_output_that_is_no_number_is_no_prediction(tmp_path: Path, handed: dict[str, Any]) -> None:
     data = dataset_of(np.full((4, 8, 8, 1), np.nan), np.array([0, 1, 2, 0]))
     model = network(layers.Conv2D(1, 1), layers.Flatten(), layers.Dense(3))
-    table = pd.read_csv(look("predictions", model, data, tmp_path)[0])
+    table = pd.read_csv(diagnose("predictions", model, data, tmp_path)[0])
     assert not table["correct"].any() and set(table["predicted"]) == {"no class"}
-    look("feature_maps", model, data, tmp_path, images=0)
-    assert handed["stack"][1].name == "feature_maps_0.png"
-    with Image.open(handed["stack"][1]) as picture:
+    diagnose("feature_maps", model, data, tmp_path, images=0)
+    assert handed["feature_maps"][1].name == "feature_maps_0.png"
+    with Image.open(handed["feature_maps"][1]) as picture:
         assert picture.info["Title"].endswith("true class 0, predicted no class")
 
 
@@ -459,25 +469,25 @@ def test_predictions_of_every_kind_of_data(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     binary = dataset_of(rng.random((20, 8, 8, 1)), rng.integers(0, 2, 20), task="binary", classes=2)
     one = network(layers.Flatten(), layers.Dense(1, activation="sigmoid"))
-    table = pd.read_csv(look("predictions", one, binary, tmp_path / "binary", threshold=0.4)[0])
+    table = pd.read_csv(diagnose("predictions", one, binary, tmp_path / "binary", threshold=0.4)[0])
     scores = keras.ops.convert_to_numpy(one(binary.test.x))[:, 0]
     assert table["correct"].mean() == pytest.approx(((scores > 0.4) == binary.test.y).mean())
 
     x = rng.normal(size=(6, 15, 1)).astype(np.float32)
     regression = dataset_of(x, y=x, task="regression")
     two = network(layers.GRU(2, return_sequences=True), layers.Dense(1), shape=(15, 1))
-    table_path, picture = look("predictions", two, regression, tmp_path / "regression")
+    table_path, picture = diagnose("predictions", two, regression, tmp_path / "regression")
     errors = ((keras.ops.convert_to_numpy(two(x)) - x) ** 2).mean(axis=(1, 2))
     assert pd.read_csv(table_path)["mse"].to_numpy() == pytest.approx(np.sort(errors)[::-1], rel=1e-4)
     assert is_picture(picture)
 
     ids = dataset_of(rng.integers(0, 9, (6, 10)), dtype=np.int32, vocabulary=9)
     three = network(layers.Embedding(9, 4), layers.GRU(3), layers.Dense(3, activation="softmax"), shape=(10,))
-    assert [path.name for path in look("predictions", three, ids, tmp_path / "ids")] == ["predictions.csv"]
+    assert [path.name for path in diagnose("predictions", three, ids, tmp_path / "ids")] == ["predictions.csv"]
 
 
 def test_loss_function_needs_neither_network_nor_data(tmp_path: Path) -> None:
-    (path,) = look("loss_function", None, None, tmp_path / "new")
+    (path,) = diagnose("loss_function", None, None, tmp_path / "new")
     assert path.name == "loss_function.png" and is_picture(path)
 
 
@@ -521,9 +531,9 @@ def test_deconvnet_projects_the_strongest_activation_to_its_cause(tmp_path: Path
     conv.set_weights([np.array([1.0, -1.0]).reshape(1, 1, 1, 2)])
     model.get_layer("top").set_weights([np.array([[3.0, 0.0], [0.0, 3.0]]).reshape(1, 1, 2, 2)])
     data = images(12)
-    (path,) = look("deconvnet", model, data, tmp_path, maps=[0, 1], top_images=2)
+    (path,) = diagnose("deconvnet", model, data, tmp_path, maps=[0, 1], top_images=2)
     assert is_picture(path)
-    ((caption, projected, causes),) = handed["projections"][0]  # map 1 sees only negated inputs: never active
+    ((caption, projected, causes),) = handed["deconvnet"][0]  # map 1 sees only negated inputs: never active
     assert caption == "map 0"
     peaks = data.test.x.max(axis=(1, 2, 3))
     best = int(peaks.argmax())
@@ -534,12 +544,12 @@ def test_deconvnet_projects_the_strongest_activation_to_its_cause(tmp_path: Path
 
 def test_deconvnet_says_what_it_cannot_undo(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no 2-D convolution"):
-        look("deconvnet", network(layers.Flatten(), layers.Dense(3)), images(), tmp_path)
+        diagnose("deconvnet", network(layers.Flatten(), layers.Dense(3)), images(), tmp_path)
     averaged = network(layers.Conv2D(2, 3), layers.AveragePooling2D(2, name="mean"), layers.Conv2D(2, 2, name="top"))
     with pytest.raises(ConfigError, match=r"mean .AveragePooling2D. lies between top and the input"):
-        look("deconvnet", averaged, images(), tmp_path)
+        diagnose("deconvnet", averaged, images(), tmp_path)
     with pytest.raises(ConfigError, match="conv2 has 5 maps"):
-        look("deconvnet", small_cnn(), images(), tmp_path, maps=[5])
+        diagnose("deconvnet", small_cnn(), images(), tmp_path, maps=[5])
 
 
 # --------------------------------------------------------------------------------------------- a saved run
@@ -557,11 +567,12 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = network(
         layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(12, "softmax"), shape=(10, 10, 3)
     )
-    model.save(folder / runs.MODEL)
+    predictor = Predictor("multiclass", tuple(map(str, range(12))), "softmax", 0.5, (10, 10, 3))
+    results.save_model(Run(folder), model, predictor)
     return folder
 
 
-def test_inspect_looks_into_a_saved_run(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_runs_diagnostics_on_a_saved_run(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = inspect.main([str(run_folder), "diagnostics=[filters,predictions]"])
     said = capsys.readouterr()
     assert code == 0, said.err
@@ -588,7 +599,8 @@ def test_inspect_judges_by_the_threshold_of_the_run_unless_told_another(tmp_path
         config = compose("train", overrides=[*overrides, f"backend={keras.backend.backend()}"])
     (tmp_path / ".hydra").mkdir()
     OmegaConf.save(config, tmp_path / ".hydra" / "config.yaml")
-    network(layers.Dense(1, activation="sigmoid"), shape=(5,)).save(tmp_path / runs.MODEL)
+    model = network(layers.Dense(1, activation="sigmoid"), shape=(5,))
+    results.save_model(Run(tmp_path), model, Predictor("binary", ("0", "1"), "sigmoid", 0.7, (5,)))
     table, _ = inspect.inspect([str(tmp_path), "diagnostics=metrics"])
     assert json.loads(table.read_text())["threshold"] == 0.7
     table, _ = inspect.inspect([str(tmp_path), "diagnostics.metrics.threshold=0.2"])
@@ -622,7 +634,7 @@ def test_inspect_draws_the_loss_function_without_a_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["RUN"], "say what to look at"),
+        (["RUN"], "say which diagnostic to run"),
         (["RUN", "diagnostics=filters", "backend=jaxx"], "did you mean jax"),
         (["RUN", "diagnostics=filtres"], "did you mean filters"),
         (["RUN", "diagnostic=filters"], "did you mean diagnostics"),
@@ -650,7 +662,7 @@ def test_inspect_says_that_the_model_is_missing(tmp_path: Path, run_folder: Path
         inspect.inspect([str(tmp_path), "diagnostics=filters"])
 
 
-def test_help_lists_every_look(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_diagnostic(capsys: pytest.CaptureFixture[str]) -> None:
     assert inspect.main(["--help"]) == 0
     said = capsys.readouterr().out
-    assert all(name in said for name in OPTIONS)
+    assert all(name in said for name in list_diagnostics())

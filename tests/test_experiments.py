@@ -142,7 +142,7 @@ def test_builds_and_trains(name: str, composed: dict[str, catalogue.Experiment],
         assert ABOUT[name][0] <= count_parameters(session.model) <= ABOUT[name][1]
 
 
-LOOKS = {
+DIAGNOSTICS = {
     "000/part1": ["loss_function.png"], "000/part5_active_units": ["active_units.csv", "active_units.png"],
     "001/q1_as_run": ["metrics_train.json", "confusion_matrix_train"], "001/q3": ["feature_maps"],
     "001/q8": ["hidden_traces"], "002/part1c_visualise": ["filters", "activation_stats"],
@@ -150,8 +150,8 @@ LOOKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LOOKS)
-def test_leaves_its_look_inside(
+@pytest.mark.parametrize("name", DIAGNOSTICS)
+def test_leaves_what_its_diagnostics_write(
     name: str, composed: dict[str, catalogue.Experiment], data_root: Path, tmp_path: Path
 ) -> None:
     train(small(composed[name], data_root), Run(tmp_path))
@@ -161,8 +161,8 @@ def test_leaves_its_look_inside(
     # What is published and measured goes by the names that a run gives its figures.
     for figures in (about["published"] or {}, *(run["figures"] for run in about["measured"])):
         assert set(figures) <= set(metrics), name
-    for look in LOOKS[name]:
-        assert any(file.startswith(look) for file in left), (look, left)
+    for diagnostic in DIAGNOSTICS[name]:
+        assert any(file.startswith(diagnostic) for file in left), (diagnostic, left)
 
 
 def test_says_what_it_reproduces(composed: dict[str, catalogue.Experiment]) -> None:

@@ -7,6 +7,18 @@ import pytest
 from scipy.special import j0
 
 from cldnn_lab.data.rml2016 import channel, generator
+from cldnn_lab.data.rml2016.fading import (
+    FADING_TAPS,
+    HISTORY,
+    PATH_DELAYS,
+    PATH_MAGNITUDES,
+    RICIAN_K,
+    Fading,
+    _draw_angles,
+    design_path_taps,
+    fade,
+)
+from cldnn_lab.data.rml2016.noise import POOL_POWER, draw_noise, scale_noise
 from cldnn_lab.data.rml2016.recipe import CLEAN, RML2016
 from cldnn_lab.data.rml2016.signals import SAMPLE_RATE
 
@@ -75,8 +87,8 @@ def test_sample_rate_offset_scales_frequencies(offset: float) -> None:
 
 def gains(captures: int, length: int = 1, **settings: float) -> np.ndarray:
     """(paths, captures, samples)"""
-    fading = channel.Fading.draw([np.random.default_rng(1)] * captures, **settings)
-    return fading.gains(np.zeros(captures, int), np.arange(captures), length)
+    fading = Fading.draw([np.random.default_rng(1)] * captures, **settings)
+    return fading.compute_gains(np.zeros(captures, int), np.arange(captures), length)
 
 
 def test_line_of_sight_has_the_rician_k_and_the_other_paths_have_none() -> None:
@@ -84,7 +96,7 @@ def test_line_of_sight_has_the_rician_k_and_the_other_paths_have_none() -> None:
     np.testing.assert_allclose(power.mean(axis=1), 1, atol=0.01)
     # Fourth moments of Rice's and of Rayleigh's law, but for eight sinusoids in place of a Gaussian, whose
     # own fourth moment is 2 - 3 / (4 * 8): 1.356 at K = 4, and 1.461 if K were 3, 1.280 if it were 5.
-    k, scattered = channel.RICIAN_K, 2 - 3 / 32
+    k, scattered = RICIAN_K, 2 - 3 / 32
     assert np.mean(power[0] ** 2) == pytest.approx((k**2 + 4 * k + scattered) / (k + 1) ** 2, abs=0.015)
     np.testing.assert_allclose(np.mean(power[1:] ** 2, axis=1), scattered, atol=0.03)
     strong = np.abs(gains(5_000, k=1e6)[0, :, 0])
@@ -112,10 +124,10 @@ def test_doppler_spectrum_is_jakes() -> None:
 
 
 def test_gains_read_off_lines_agree_with_gains_worked_out_one_by_one() -> None:
-    fading = channel.Fading.draw([np.random.default_rng(2)] * 50, doppler=30.0)
+    fading = Fading.draw([np.random.default_rng(2)] * 50, doppler=30.0)
     start, capture = np.repeat([0, 60_000], 50), np.tile(np.arange(50), 2)
-    lines = fading.gains(start, capture, 500)
-    single = np.stack([fading.gains(start + n, capture, 1)[..., 0] for n in range(0, 500, 7)], axis=-1)
+    lines = fading.compute_gains(start, capture, 500)
+    single = np.stack([fading.compute_gains(start + n, capture, 1)[..., 0] for n in range(0, 500, 7)], axis=-1)
     np.testing.assert_allclose(lines[..., ::7], single, atol=2e-4)
     assert np.abs(np.diff(lines, axis=-1)).max() < 0.003
 
@@ -126,19 +138,19 @@ def test_at_one_hertz_a_channel_hardly_moves_in_a_vector() -> None:
 
 
 def test_path_taps_have_the_delays_and_powers_of_the_recipe() -> None:
-    taps = channel.design_path_taps()
+    taps = design_path_taps()
     assert taps.shape == (3, 8)
     np.testing.assert_allclose(np.sum(taps**2, axis=1), [1, 0.64, 0.09], rtol=0.05)
     np.testing.assert_allclose(taps[0], [1, 0, 0, 0, 0, 0, 0, 0], atol=1e-6)
     assert taps[1].argmax() == 1 and taps[2].argmax() == 2
-    power = np.array(channel.PATH_MAGNITUDES) ** 2
-    delays = np.array(channel.PATH_DELAYS)
+    power = np.array(PATH_MAGNITUDES) ** 2
+    delays = np.array(PATH_DELAYS)
     mean = np.sum(power * delays) / power.sum()
     spread = np.sqrt(np.sum(power * (delays - mean) ** 2) / power.sum())
     lag = np.arange(8)
-    impulse = np.zeros((20_000, 8 + channel.HISTORY), np.complex64)
-    impulse[:, channel.HISTORY] = 1
-    response = np.mean(np.abs(channel.fade(impulse, gains(len(impulse), 8))) ** 2, axis=0)
+    impulse = np.zeros((20_000, 8 + HISTORY), np.complex64)
+    impulse[:, HISTORY] = 1
+    response = np.mean(np.abs(fade(impulse, gains(len(impulse), 8))) ** 2, axis=0)
     seen_mean = np.sum(lag * response) / response.sum()
     seen_spread = np.sqrt(np.sum(response * (lag - seen_mean) ** 2) / response.sum())
     assert response.sum() == pytest.approx(power.sum(), rel=0.03)
@@ -151,16 +163,16 @@ def test_path_taps_have_the_delays_and_powers_of_the_recipe() -> None:
 
 def frequency_response(frequency: np.ndarray) -> np.ndarray:
     """The published channel's, (80,000 samples, frequencies in Hz)."""
-    gains = channel.Fading.published().gains(np.zeros(1, int), np.zeros(1, int), 80_000)[:, 0]
-    lag = np.arange(channel.FADING_TAPS)
-    return gains.T @ channel.design_path_taps() @ np.exp(-2j * np.pi * np.outer(lag, frequency) / SAMPLE_RATE)
+    gains = Fading.make_published().compute_gains(np.zeros(1, int), np.zeros(1, int), 80_000)[:, 0]
+    lag = np.arange(FADING_TAPS)
+    return gains.T @ design_path_taps() @ np.exp(-2j * np.pi * np.outer(lag, frequency) / SAMPLE_RATE)
 
 
 def test_published_trajectory_is_drawn_from_the_mersenne_twister() -> None:
     # The first output of MT19937 for its reference seed, as in Matsumoto's and Nishimura's test vector.
-    assert channel._angles(5489, 1)[0] == pytest.approx(2 * np.pi * 3499211612 / 2**32 - np.pi)
+    assert _draw_angles(5489, 1)[0] == pytest.approx(2 * np.pi * 3499211612 / 2**32 - np.pi)
     # The formula, written out once more for one path at one instant.
-    theta, theta_sight, *pairs = channel._angles(4919, 20)
+    theta, theta_sight, *pairs = _draw_angles(4919, 20)
     turn, instant = 2 * np.pi / SAMPLE_RATE, 50_000
     scattered = 0.0
     for n in range(1, 8):
@@ -170,7 +182,7 @@ def test_published_trajectory_is_drawn_from_the_mersenne_twister() -> None:
     sight = np.exp(1j * (turn * instant * np.cos(theta_sight) + pairs[0]))
     expected = np.sqrt(2 / 8) * scattered / np.sqrt(5) + np.sqrt(4 / 5) * sight
     at = np.full(1, instant)
-    assert channel.Fading.published().gains(at, np.zeros(1, int), 1)[0, 0, 0] == pytest.approx(expected, abs=1e-5)
+    assert Fading.make_published().compute_gains(at, np.zeros(1, int), 1)[0, 0, 0] == pytest.approx(expected, abs=1e-5)
 
 
 def test_published_trajectory_has_the_power_that_was_measured_in_the_files() -> None:
@@ -189,14 +201,14 @@ def test_published_trajectory_has_the_power_that_was_measured_in_the_files() -> 
 
 def test_every_published_capture_has_the_same_channel_and_every_clean_one_its_own() -> None:
     start, capture = np.array([100, 700, 100, 700]), np.array([0, 0, 1, 1])
-    same = channel.published_impairments(start, 128)
+    same = channel.make_published_impairments(start, 128)
     for each in (same.clock, same.carrier):
         np.testing.assert_array_equal(each[:2], each[2:])
     np.testing.assert_array_equal(same.gains[:, :2], same.gains[:, 2:])
     own = channel.draw_impairments([np.random.default_rng(n) for n in (1, 2)], start, capture, 128)
     assert np.abs(own.gains[:, :2] - own.gains[:, 2:]).min() > 1e-3
     assert np.abs(own.clock[1] - own.clock[3]).max() > 0
-    assert own.clock.shape == same.clock.shape == (4, channel.HISTORY + 128)
+    assert own.clock.shape == same.clock.shape == (4, HISTORY + 128)
     # What is looked back at lies on the same line.
     np.testing.assert_allclose(np.diff(own.carrier, n=2, axis=1)[:, :7], 0, atol=1e-6)
 
@@ -204,12 +216,12 @@ def test_every_published_capture_has_the_same_channel_and_every_clean_one_its_ow
 # --- noise ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("pool", "power"), [(False, 1.0), (True, channel.POOL_POWER)])
+@pytest.mark.parametrize(("pool", "power"), [(False, 1.0), (True, POOL_POWER)])
 def test_noise_has_the_amplitude_that_the_label_says(pool: bool, power: float) -> None:
     received = np.ones((200, 1000), np.complex64)
     for snr in (0, 10, -20):
-        noise = channel.draw_noise(np.random.default_rng(0), received.shape, pool=pool)
-        noise = noise * channel.scale_noise(received, snr, amplitude_labels=True)
+        noise = draw_noise(np.random.default_rng(0), received.shape, pool=pool)
+        noise = noise * scale_noise(received, snr, amplitude_labels=True)
         expected = power * 10 ** (-2 * snr / 10)
         assert np.mean(np.abs(noise) ** 2) == pytest.approx(expected, rel=0.02)
         assert noise.real.std() == pytest.approx(np.sqrt(expected / 2), rel=0.03)
@@ -219,9 +231,9 @@ def test_noise_has_the_amplitude_that_the_label_says(pool: bool, power: float) -
 
 
 def test_published_noise_is_drawn_from_few_values_and_clean_noise_is_not() -> None:
-    first, second = (channel.draw_noise(np.random.default_rng(n), (100_000,), pool=True) for n in (1, 2))
+    first, second = (draw_noise(np.random.default_rng(n), (100_000,), pool=True) for n in (1, 2))
     assert len(np.unique(first)) == len(np.unique(np.concatenate([first, second]))) == 8192
-    assert len(np.unique(channel.draw_noise(np.random.default_rng(1), (100_000,), pool=False))) == 100_000
+    assert len(np.unique(draw_noise(np.random.default_rng(1), (100_000,), pool=False))) == 100_000
 
 
 @pytest.mark.parametrize("snr", [-10.0, 0.0, 18.0])
@@ -230,8 +242,8 @@ def test_an_snr_of_the_label_is_what_is_measured_in_every_window(snr: float, rec
     rng = np.random.default_rng(0)
     start, capture = np.full(40, 5_000), np.arange(40)
     clean = generator.transmit_and_fade([rng] * 40, "QAM16", start, capture, 4000, 1, recipe)
-    noise = channel.draw_noise(rng, clean.shape, pool=False)
-    noise = noise * channel.scale_noise(clean, snr, amplitude_labels=False)
+    noise = draw_noise(rng, clean.shape, pool=False)
+    noise = noise * scale_noise(clean, snr, amplitude_labels=False)
     measured = 10 * np.log10(np.mean(np.abs(clean) ** 2, axis=-1) / np.mean(np.abs(noise) ** 2, axis=-1))
     np.testing.assert_allclose(measured, snr, atol=0.4)
     assert measured.mean() == pytest.approx(snr, abs=0.05)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data.rml2016 import cache, captures, generator, modulators
+from cldnn_lab.data.rml2016 import analog, cache, captures, generator
 from cldnn_lab.data.rml2016.cache import generate_or_load
 from cldnn_lab.data.rml2016.generator import MODULATIONS, generate
 from cldnn_lab.data.rml2016.recipe import CLEAN, RML2016, Recipe, choose_recipe
@@ -40,7 +40,7 @@ def test_same_seed_same_bits_on_any_number_of_cores(monkeypatch: pytest.MonkeyPa
     first = generate(*asked, recipe=recipe).x
     for cores in (1, 3):
         monkeypatch.setattr(generator, "_cores", lambda cores=cores: cores)
-        modulators.audio.cache_clear()
+        analog.make_audio.cache_clear()
         assert generate(*asked, recipe=recipe).x.tobytes() == first.tobytes()
     assert not np.array_equal(generate(("GFSK",), (0, 10), 600, seed=1).x, first[1200:2400])
     assert len(np.unique(first[:, 0, 0])) > 0.99 * len(first)  # no vector comes twice

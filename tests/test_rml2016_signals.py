@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
-from cldnn_lab.data.rml2016 import modulators, sources
+from cldnn_lab.data.rml2016 import analog, content, digital, modulators
 from cldnn_lab.data.rml2016.recipe import CLEAN, RML2016, Recipe
 from cldnn_lab.data.rml2016.signals import BEFORE, SAMPLE_RATE, interpolate, make_phasor
 
@@ -44,14 +44,14 @@ def occupied_bandwidth(x: np.ndarray, share: float = 0.99) -> float:
 @pytest.mark.parametrize("repeated", [False, True])
 def test_bits_are_fair_and_white(repeated: bool) -> None:
     rng = np.random.default_rng(0)
-    bits = np.stack([sources.draw_bits(rng, 256, repeated_whitening=repeated) for _ in range(800)]) * 2.0 - 1
+    bits = np.stack([content.draw_bits(rng, 256, repeated_whitening=repeated) for _ in range(800)]) * 2.0 - 1
     assert abs(bits.mean()) < 0.01
     assert all(abs(np.mean(bits[:, lag:] * bits[:, :-lag])) < 0.01 for lag in range(1, 9))
 
 
 def test_published_bits_are_a_text_under_256_bits_over_and_over() -> None:
     rng = np.random.default_rng(0)
-    one, other = (sources.draw_bits(rng, 10_000, repeated_whitening=True) for _ in range(2))
+    one, other = (content.draw_bits(rng, 10_000, repeated_whitening=True) for _ in range(2))
     between = (one ^ other)[: 10_000 // 256 * 256].reshape(-1, 256)
     assert (between == between[0]).all()  # the text cancels out
     period = one[: 10_000 // 256 * 256].reshape(-1, 256) ^ one[:256]
@@ -60,22 +60,22 @@ def test_published_bits_are_a_text_under_256_bits_over_and_over() -> None:
 
 
 def test_speech_has_pauses_levels_and_a_low_spectrum() -> None:
-    voice = sources.make_speech(np.random.default_rng(1), 20)
-    assert voice.dtype == np.float32 and len(voice) == 20 * sources.AUDIO_RATE
+    voice = content.make_speech(np.random.default_rng(1), 20)
+    assert voice.dtype == np.float32 and len(voice) == 20 * content.AUDIO_RATE
     assert 0.1 < np.abs(voice).max() <= 1
     frames = voice[: len(voice) // 1102 * 1102].reshape(-1, 1102)
     level = 20 * np.log10(np.sqrt(np.mean(frames**2, axis=1)))
     assert 0.08 < np.mean(level < -60) < 0.5  # pauses
     assert np.percentile(level, 95) - np.median(level) > 5  # loud and soft
     power = np.abs(np.fft.rfft(voice)) ** 2
-    frequency = np.fft.rfftfreq(len(voice), 1 / sources.AUDIO_RATE)
+    frequency = np.fft.rfftfreq(len(voice), 1 / content.AUDIO_RATE)
     assert power[(frequency > 80) & (frequency < 4000)].sum() > 0.9 * power.sum()
     assert power[(frequency > 4000) & (frequency < 9000)].sum() > 1e-4 * power.sum()  # consonants
 
 
 def test_a_recording_opens_in_silence_then_far_away_then_softly() -> None:
-    track = sources.make_recording(np.random.default_rng(1), 20)
-    assert track.dtype == np.float32 and len(track) == 20 * sources.AUDIO_RATE
+    track = content.make_recording(np.random.default_rng(1), 20)
+    assert track.dtype == np.float32 and len(track) == 20 * content.AUDIO_RATE
     for part, rms in ((track[:6_000], 3e-5), (track[6_000:13_000], 0.0016), (track[13_000:20_000], 0.024)):
         assert np.sqrt(np.mean(part**2)) == pytest.approx(rms, rel=0.05)
         assert np.sqrt(np.mean(part.reshape(-1, 500) ** 2, axis=1)).min() > 0.1 * rms  # without a pause
@@ -84,7 +84,7 @@ def test_a_recording_opens_in_silence_then_far_away_then_softly() -> None:
 
 @pytest.mark.parametrize(("name", "order"), list(zip(DIGITAL, (2, 4, 8, 4, 16, 64), strict=True)))
 def test_constellation(name: str, order: int) -> None:
-    points = modulators.make_constellation(name)
+    points = digital.make_constellation(name)
     assert len(points) == len(np.unique(np.round(points, 5))) == order
     assert np.mean(np.abs(points) ** 2) == pytest.approx(1, abs=1e-6)
     assert abs(points.mean()) < 1e-6
@@ -97,7 +97,7 @@ def test_constellation(name: str, order: int) -> None:
 
 @pytest.mark.parametrize(("name", "power"), list(zip(DIGITAL, (1, 1, 1, 5, 10, 42), strict=True)))
 def test_raw_constellation(name: str, power: float) -> None:
-    points = modulators.make_constellation(name, raw=True)
+    points = digital.make_constellation(name, raw=True)
     assert np.mean(np.abs(points) ** 2) == pytest.approx(power, abs=1e-5)
     if not name.endswith("PSK"):
         assert set(np.unique(np.round(points.real, 5)) % 2) == {1}  # odd whole numbers
@@ -107,13 +107,13 @@ def test_raw_constellation(name: str, power: float) -> None:
 @pytest.mark.parametrize("name", DIGITAL)
 def test_matched_filter_finds_the_constellation_at_the_symbol_rate(name: str, recipe: Recipe) -> None:
     x = transmit(name, recipe, captures=60, length=1024, late=0)
-    pulse = modulators.design_root_raised_cosine()
+    pulse = digital.design_root_raised_cosine()
     pulse = pulse / np.sum(pulse**2)
-    points = modulators.make_constellation(name, raw=recipe.raw_constellations)
+    points = digital.make_constellation(name, raw=recipe.raw_constellations)
     errors = []
-    for late in range(modulators.SAMPLES_PER_SYMBOL):
+    for late in range(digital.SAMPLES_PER_SYMBOL):
         reach = len(pulse) // 2
-        at = np.arange(reach + late, x.shape[1] - reach, modulators.SAMPLES_PER_SYMBOL)
+        at = np.arange(reach + late, x.shape[1] - reach, digital.SAMPLES_PER_SYMBOL)
         seen = np.stack([x[:, n - reach : n + reach + 1] @ pulse for n in at])
         nearest = np.abs(seen[..., None] - points).min(axis=-1)
         errors.append(np.sqrt(np.mean(nearest**2)))
@@ -122,10 +122,10 @@ def test_matched_filter_finds_the_constellation_at_the_symbol_rate(name: str, re
 
 
 def test_root_raised_cosine_has_no_intersymbol_interference_and_the_right_skirt() -> None:
-    pulse = modulators.design_root_raised_cosine()
+    pulse = digital.design_root_raised_cosine()
     raised = np.convolve(pulse, pulse) / 8
     middle = len(raised) // 2
-    np.testing.assert_allclose(raised[middle :: modulators.SAMPLES_PER_SYMBOL][1:8], 0, atol=3e-3)
+    np.testing.assert_allclose(raised[middle :: digital.SAMPLES_PER_SYMBOL][1:8], 0, atol=3e-3)
     response = np.abs(np.fft.rfft(pulse, 4096)) / 8
     frequency = np.fft.rfftfreq(4096) * 8  # in symbol rates
     assert response[frequency < 0.5 * 0.65].min() > 0.97
@@ -222,7 +222,7 @@ def test_published_audio_is_the_same_in_every_capture_and_am_ssb_is_empty() -> N
 
 
 def test_wbfm_at_its_own_rate_is_the_slow_one_read_faster() -> None:
-    rate = modulators.FM_RATE / SAMPLE_RATE
+    rate = analog.FM_RATE / SAMPLE_RATE
     late = int(45_000 / rate) - 1_000
     x = transmit("WBFM", Recipe(slow_wbfm=False), captures=1, length=100, late=late)[0]
     slow = transmit("WBFM", Recipe(), captures=1, length=160, late=44_000)[0]
@@ -254,7 +254,7 @@ def test_gfsk_deviates_by_its_sensitivity_and_slowly() -> None:
     step = np.angle(x[:, 1:] * x[:, :-1].conj())
     assert np.abs(step).max() == pytest.approx(0.1, abs=0.002)
     assert np.abs(np.diff(step, axis=1)).max() < 0.03  # CPFSK would jump by 0.2
-    assert modulators.design_gaussian_pulse().sum() == pytest.approx(8)
+    assert digital.design_gaussian_pulse().sum() == pytest.approx(8)
 
 
 def test_am_dsb_is_real_with_a_carrier_and_am_ssb_has_one_sideband() -> None:
@@ -266,11 +266,11 @@ def test_am_dsb_is_real_with_a_carrier_and_am_ssb_has_one_sideband() -> None:
 
 
 def test_wbfm_deviates_75_khz_for_an_audio_of_one_and_pre_emphasises() -> None:
-    rate = sources.AUDIO_RATE * modulators.FM_INTERPOLATION
+    rate = content.AUDIO_RATE * analog.FM_INTERPOLATION
 
     def deviation(tone: float) -> float:
-        audio = 0.05 * np.sin(2 * np.pi * tone * np.arange(8820) / sources.AUDIO_RATE)
-        phase = modulators.compute_wbfm_phase(audio.astype(np.float32))[2000:-2000]
+        audio = 0.05 * np.sin(2 * np.pi * tone * np.arange(8820) / content.AUDIO_RATE)
+        phase = analog.compute_wbfm_phase(audio.astype(np.float32))[2000:-2000]
         cycle = np.exp(-2j * np.pi * tone * np.arange(len(phase) - 1) / rate)
         return 2 * np.abs(np.mean(np.diff(phase) * cycle)) * rate / (2 * np.pi) / 0.05
 

@@ -18,7 +18,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from cldnn_lab import data, figures, inspect, runs
+from cldnn_lab import data, inspect, runs
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.launch.preflight import check_config
@@ -66,7 +66,8 @@ def test_a_run_leaves_everything_that_was_promised(trained) -> None:
     left = {path.name for path in run.folder.iterdir()}
     assert left == {
         "metrics.json", "history.csv", "accuracy.png", "loss.png", "confusion_matrix.png", "accuracy_by_snr.png",
-        "accuracy_by_snr.csv", "model.keras", "model.txt", "environment.json", ".cldnn_lab.json",
+        "accuracy_by_snr.csv", "model.keras", "predictor.json", "model.txt", "environment.json",
+        ".cldnn_lab.json",
     }  # fmt: skip
     assert set(manifest.list_names(run.folder)) == left - {".cldnn_lab.json"} <= set(runs.NAMES)
     metrics = run.metrics
@@ -267,7 +268,7 @@ def test_a_binary_threshold_counts_alike_in_training_and_afterwards(trained, tmp
     metrics = run.metrics
     assert metrics["test_accuracy"] == pytest.approx(metrics["val_accuracy"], abs=1e-6)
     assert 0 <= metrics["test_log_loss"] == pytest.approx(metrics["val_loss"], rel=1e-3)
-    # So do the looks, which read the scores as the metrics do.
+    # So do the diagnostics, which read the scores as the metrics do.
     ranked = pd.read_csv(run.folder / "predictions.csv")
     assert ranked["correct"].mean() == pytest.approx(metrics["test_accuracy"])
     assert ranked["score_true"].between(0, 1).all()
@@ -387,7 +388,7 @@ def test_a_run_leaves_the_user_s_files_alone(composed, tmp_path: Path) -> None:
     assert Run(tmp_path).metrics["seed"] == 2 and (tmp_path / "model.keras").is_file()
 
 
-def test_a_second_run_takes_away_the_looks_and_event_files_of_the_first(composed, tmp_path: Path) -> None:
+def test_a_second_run_takes_away_the_diagnostics_and_event_files_of_the_first(composed, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     put(tmp_path, {".hydra/config.yaml": OmegaConf.to_yaml(composed(*SMALL)), "diagnostics/mine.png": "mine"})
     train(check_config(composed(*SMALL, "logger=tensorboard", "diagnostics=filters")), Run(tmp_path))
@@ -407,7 +408,7 @@ def test_a_file_that_no_run_wrote_is_not_overwritten(composed, tmp_path: Path, n
     assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
 
 
-def test_a_look_at_a_run_does_not_overwrite_the_user_s_file(trained, composed, capsys) -> None:
+def test_a_diagnostic_of_a_run_does_not_overwrite_the_user_s_file(trained, composed, capsys) -> None:
     run = trained(*SMALL)
     put(run.folder, {".hydra/config.yaml": OmegaConf.to_yaml(composed(*SMALL)), "diagnostics/filters.png": "mine"})
     assert inspect.main([str(run.folder), "diagnostics=filters"]) == 2
@@ -469,7 +470,7 @@ def press(times: int = 1, then: Callable[..., Any] | None = None) -> Callable[..
         (Progress, "on_batches_end", 3, "interrupted", {"steps"}),
         (results, "save_model", 2, "interrupted", {"train_accuracy", "val_loss"}),
         (keras.Model, "predict", 1, "interrupted", {"train_accuracy", "val_loss"}),
-        (figures, "confusion", 1, "interrupted", {"train_accuracy", "test_accuracy", "test_loss"}),
+        (results, "draw_confusion", 1, "interrupted", {"train_accuracy", "test_accuracy", "test_loss"}),
         (results, "write_metrics", 2, "completed", {"train_accuracy", "test_accuracy", "test_loss"}),
     ],
 )

@@ -108,7 +108,7 @@ def test_xla_asked_for_where_keras_calls_cudnn_is_refused(
     monkeypatch.setattr(inner, "cudnn_ok", lambda *_, **__: True)  # as on a GPU, where Keras marks the layer
     config = check_config(composed("model=rnn", "model.cell=LSTM", "data=random", "xla=true"))
     split = Split(np.zeros((8, 4, 3), np.float32), np.arange(8, dtype=np.int32) % 2)
-    dataset = Dataset("made", "multiclass", split, split, split, ("a", "b"), "made by the test")
+    dataset = Dataset("made", "multiclass", split, split, ("a", "b"), "made by the test")
     policy = replace(choose_policy(config.settings, "tensorflow", config.model, "GPU:0"), fast_layers=fast)
     if fast:  # the lab's own order calls no cuDNN
         prepare(config, dataset, policy)
@@ -122,9 +122,9 @@ def test_all_that_may_lie_on_the_device_is_measured(composed, monkeypatch: pytes
         return Split(np.zeros((count, 5), np.float32), np.zeros((count, 5), np.float32))
 
     train, held_out, test = split(10), split(2), split(100)
-    shared = Dataset("made", "regression", train, test, test, (), "made by the test")
+    shared = Dataset("made", "regression", train, test, (), "made by the test")
     assert shared.nbytes == 2 * 4 * 5 * 110, "the test set once, examples and targets"
-    apart = replace(shared, validation=held_out)
+    apart = replace(shared, held_out=held_out)
     assert apart.nbytes == 2 * 4 * 5 * 112
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
     monkeypatch.setattr(device, "get_memory", lambda: 2 * apart.nbytes - 1)

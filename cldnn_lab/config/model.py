@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.names import keras_names
 from cldnn_lab.config.targets import check_targets, walk
 
-INPUTS = ("image", "sequence", "vector", "tokens", "any")
+InputKind = Literal["image", "sequence", "vector", "tokens", "any"]
 CELLS = ("SimpleRNN", "GRU", "LSTM")
 
 _AUTO = "auto"
+_OTHER_AUGMENTATION = ("AugMix", "GaussianDropout", "GaussianNoise", "RandAugment")
 _RATES = {"rate", "dropout", "recurrent_dropout"}
 _SIZES = {"kernel_size", "pool_size", "strides", "dilation_rate"}
 _COUNTS = {"filters", "units", "num_layers", "input_dim", "output_dim", "growth"}
@@ -39,6 +40,7 @@ def check_model(model: Mapping[str, Any]) -> None:
         )
     if "cell" in model:
         _check_cell(model["cell"], "model.cell")
+    _check_augmentation(model.get("augmentation"))
     for index, layer in enumerate(layers):
         if not isinstance(layer, Mapping) or "_target_" not in layer:
             raise ConfigError(
@@ -52,12 +54,34 @@ def check_model(model: Mapping[str, Any]) -> None:
 
 def _check_input(model: Mapping[str, Any]) -> None:
     kind = model.get("input", "any")
-    if kind not in INPUTS:
-        raise ConfigError(f"model.input={kind!r} is no kind of input; {suggest(kind, INPUTS)}.")
+    if kind not in get_args(InputKind):
+        raise ConfigError(f"model.input={kind!r} is no kind of input; {suggest(kind, get_args(InputKind))}.")
     for key in ("outputs", "vocabulary"):
         value = model.get(key, _AUTO)
         if value != _AUTO and not _is_count(value):
             raise ConfigError(f"model.{key} must be auto (taken from the data) or a positive integer; got {value!r}.")
+
+
+def _check_augmentation(layers: Any) -> None:
+    """Only layers that change examples at random, in training alone, and leave their shape may be put first."""
+    if not layers:
+        return
+    if not isinstance(layers, Sequence) or isinstance(layers, str):
+        raise ConfigError(
+            "model.augmentation must be a list of layers, such as [{_target_: keras.layers.RandomFlip, "
+            f"mode: horizontal}}]; got {layers!r}."
+        )
+    check_targets(layers, "model.augmentation")
+    known = [*(name for name in keras_names("layers") if name.startswith("Random")), *_OTHER_AUGMENTATION]
+    known = [name for name in known if name != "RandomCrop"]  # which changes the shape
+    for index, layer in enumerate(layers):
+        target = str(layer.get("_target_", "")) if isinstance(layer, Mapping) else ""
+        module, _, name = target.rpartition(".")
+        if module != "keras.layers" or name not in known:
+            raise ConfigError(
+                f"model.augmentation[{index}]: {target or layer!r} does not change examples in training alone; "
+                f"{suggest(name, known)}."
+            )
 
 
 def _check_argument(model: Mapping[str, Any], place: str, key: str, value: Any) -> None:

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from cldnn_lab import diagnostics
 from cldnn_lab.config.backend import BACKENDS, choose_backend
 from cldnn_lab.config.callbacks import check_callbacks
 from cldnn_lab.config.class_weight import check_class_weight
-from cldnn_lab.config.errors import ConfigError, suggest
+from cldnn_lab.config.diagnostics import choose_diagnostics
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.loggers import LoggerOptions, parse_loggers
 from cldnn_lab.config.loss import LOSSES, check_label_smoothing, check_loss
 from cldnn_lab.config.metrics import list_metrics
-from cldnn_lab.config.model import check_model
+from cldnn_lab.config.model import InputKind, check_model
+from cldnn_lab.config.modules import import_module
+from cldnn_lab.config.paths import make_absolute
 from cldnn_lab.config.schedule import check_schedule
 from cldnn_lab.config.targets import check_targets
 from cldnn_lab.config.typed import parse_dataclass, resolve
-from cldnn_lab.data import Prefers
-from cldnn_lab.data.config import SOURCES, DataConfig
-from cldnn_lab.data.files import make_absolute
-from cldnn_lab.diagnostics import Options
+
+if TYPE_CHECKING:
+    from cldnn_lab.data.options import DataConfig
 
 PRECISIONS = ("float32", "mixed_bfloat16", "auto")
 
@@ -60,7 +61,7 @@ class Settings:
         data_root: folder under which data files are looked for; made absolute, as ``data.path`` is.
         callbacks: Keras callbacks by name, as :func:`cldnn_lab.config.callbacks.check_callbacks` has them.
         logger: loggers by name, each with its options, as :func:`cldnn_lab.config.loggers.parse_loggers` has them.
-        diagnostics: names of looks inside to take after training.
+        diagnostics: names of the diagnostics to run after training, with or without their options.
         about: what an experiment file says of itself: document, part, published and measured figures.
     """
 
@@ -101,7 +102,7 @@ class Config:
         schedule: of a Keras learning-rate schedule, with ``_target_``; None for a constant rate.
         callbacks: ``_target_`` nodes of Keras callbacks, by name.
         loggers: options of the loggers, by name.
-        looks: the diagnostics to take, each with its options.
+        diagnostics: the diagnostics to run, each with its options.
         choices: which option of each group was taken, such as ``{"model": "cldnn"}``.
     """
 
@@ -112,13 +113,13 @@ class Config:
     schedule: dict[str, Any] | None
     callbacks: dict[str, dict[str, Any]]
     loggers: dict[str, LoggerOptions]
-    looks: dict[str, Options]
+    diagnostics: dict[str, Any]
     choices: dict[str, str]
 
     @property
-    def prefers(self) -> Prefers:
+    def prefers(self) -> InputKind:
         """What kind of input the model reads."""
-        return cast(Prefers, self.model.get("input", "any"))  # check_model let no other through
+        return cast(InputKind, self.model.get("input", "any"))  # check_model let no other through
 
     @property
     def backend(self) -> str:
@@ -146,12 +147,10 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
     check_class_weight(settings.class_weight)
     check_label_smoothing(settings.label_smoothing, settings.loss)
     loggers = parse_loggers(settings.logger)
-    looks = diagnostics.choose_diagnostics(settings.diagnostics, settings.threshold)
+    diagnostics = choose_diagnostics(settings.diagnostics)
 
-    source = config.data.get("source")
-    if source not in SOURCES:
-        raise ConfigError(f"data.source: {source!r} is not a data source; {suggest(source, SOURCES)}.")
-    data = parse_dataclass(SOURCES[source], resolve(config.data, "data"), "data")
+    source = import_module("cldnn_lab.data.sources", config.data.get("source"), "data.source", "data source")
+    data: DataConfig = parse_dataclass(source.Options, resolve(config.data, "data"), "data")
     data.check()
     # What is looked for must not depend on the folder in which the config is read again.
     settings.data_root = make_absolute(settings.data_root)
@@ -167,7 +166,7 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
     # What the network really ends in is seen once it is built; the knob, where there is one, tells earlier.
     check_loss(settings.loss, model.get("output_activation"))
     taken = {str(k): str(v) for k, v in (choices or {}).items() if not str(k).startswith("hydra/")}
-    return Config(settings, data, config.model, optimizer, schedule, callbacks, loggers, looks, taken)
+    return Config(settings, data, config.model, optimizer, schedule, callbacks, loggers, diagnostics, taken)
 
 
 def check_optimizer(optimizer: Mapping[str, Any], schedule: Mapping[str, Any] | None) -> None:

@@ -26,7 +26,7 @@ def check_dataset(dataset: Dataset) -> Dataset:
             f"data: {dataset.provenance}: training examples have shape {train.x.shape[1:]} and test examples "
             f"{test.x.shape[1:]}; they must agree."
         )
-    return replace(dataset, train=train, validation=test, test=test)
+    return replace(dataset, train=train, test=test)
 
 
 def _check_split(dataset: Dataset, split: Split, which: str) -> Split:

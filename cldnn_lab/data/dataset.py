@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from cldnn_lab.data.preparation import Numbers, Preparation
+
 Task = Literal["multiclass", "binary", "regression"]
 
 
@@ -42,7 +44,6 @@ class Dataset:
         name: as the user calls it, such as ``fashion_mnist``.
         task: what is predicted.
         train: what the network learns from.
-        validation: what the curves show; the same object as ``test`` where the test set validates.
         test: what the final metrics are measured on.
         classes: class names in index order; empty for regression.
         origin: one phrase for metrics and figures, which people pass on: which data set and files, or which
@@ -51,12 +52,13 @@ class Dataset:
         time_axis: which axis of an example is time when it is read as a sequence.
         vocabulary: number of token ids where ``x`` holds ids, else None.
         folder: where the files of ``origin`` lie; None where none were read.
+        held_out: examples of the training set kept out of training to validate on; None where the test set validates.
+        preparation: how an example as its file has it was converted to what ``x`` holds.
     """
 
     name: str
     task: Task
     train: Split
-    validation: Split
     test: Split
     classes: tuple[str, ...]
     origin: str
@@ -64,6 +66,18 @@ class Dataset:
     time_axis: int = 0
     vocabulary: int | None = None
     folder: Path | None = None
+    preparation: Preparation = field(default_factory=Numbers)
+    held_out: Split | None = None
+
+    @property
+    def validates_on_test(self) -> bool:
+        """Whether the test set is also the validation set."""
+        return self.held_out is None
+
+    @property
+    def validation(self) -> Split:
+        """What the network is evaluated on while it is trained: ``held_out``, or the test set where there is none."""
+        return self.test if self.held_out is None else self.held_out
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -72,7 +86,7 @@ class Dataset:
 
     @property
     def outputs(self) -> int:
-        """Output units the task needs: one a class, one if binary, the target's last axis for regression."""
+        """Output units the task needs: one per class, one if binary, the target's last axis for regression."""
         if self.task == "multiclass":
             return len(self.classes)
         return 1 if self.task == "binary" else int(self.train.y.shape[-1])
@@ -83,9 +97,8 @@ class Dataset:
         def of(split: Split) -> Split:
             return Split(np.ascontiguousarray(changed(split.x)), split.y, split.tags)
 
-        test = of(self.test)
-        validation = test if self.validation is self.test else of(self.validation)
-        return replace(self, train=of(self.train), validation=validation, test=test)
+        held_out = None if self.held_out is None else of(self.held_out)
+        return replace(self, train=of(self.train), test=of(self.test), held_out=held_out)
 
     @property
     def provenance(self) -> str:
@@ -94,13 +107,13 @@ class Dataset:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all examples and targets, a set that serves twice counted once."""
-        splits = {id(split): split for split in (self.train, self.validation, self.test)}
-        return sum(split.x.nbytes + split.y.nbytes for split in splits.values())
+        """Bytes of all examples and targets."""
+        splits = [split for split in (self.train, self.held_out, self.test) if split is not None]
+        return sum(split.x.nbytes + split.y.nbytes for split in splits)
 
     @property
     def sizes(self) -> str:
         """How many examples of what shape, for the log: ``60,000 to train, 10,000 to test, each 28x28x1``."""
-        held_out = "" if self.validation is self.test else f"{len(self.validation):,} to validate, "
+        held_out = "" if self.held_out is None else f"{len(self.held_out):,} to validate, "
         shape = "x".join(str(n) for n in self.input_shape)
         return f"{len(self.train):,} to train, {held_out}{len(self.test):,} to test, each {shape}"

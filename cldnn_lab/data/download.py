@@ -9,7 +9,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.models.quiet import silence_backends
+from cldnn_lab.config.quiet import silence_backends
 
 
 def download(collection: str, instead: str) -> Any:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.paths import make_absolute
 
 # Where Debian's data packages lay their files out.
 _SYSTEM = Path("/usr/share")
-
-
-def make_absolute(path: str) -> str:
-    """The path from the root of the file system, ``~`` and ``..`` followed."""
-    return os.path.abspath(os.path.expanduser(path))
 
 
 def check_given(path: str | None) -> Path | None:

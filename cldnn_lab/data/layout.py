@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
+from cldnn_lab.data.preparation import arrange_axes
 
 
 def arrange(dataset: Dataset, layout: str, prefers: str) -> Dataset:
@@ -29,17 +28,22 @@ def arrange(dataset: Dataset, layout: str, prefers: str) -> Dataset:
                 f"{said}, but {dataset.name} has images of {shape[-1]} channels, {_format_shape(shape)}: only "
                 "an image of one channel reads as a sequence; choose a convolutional model or grey images."
             )
-        axis = dataset.time_axis
-        return replace(dataset.with_examples(lambda x: np.moveaxis(x[..., 0], axis + 1, 1)), time_axis=0)
+        return replace(_change_layout(dataset, "time_first"), time_axis=0)
     if wanted == "sequence" and len(shape) > 3:
         raise ConfigError(f"{said}, but examples of {dataset.name} are {_format_shape(shape)}, not (time, features).")
     if wanted == "image" and len(shape) == 2:
-        return dataset.with_examples(lambda x: x[..., None])
+        return _change_layout(dataset, "channel_last")
     if len(shape) == 1 and layout != "auto" and dataset.vocabulary is None:
         if layout == "image":
             raise ConfigError(f"{said}, but examples of {dataset.name} are vectors of {shape[0]}, not pictures.")
-        return dataset.with_examples(lambda x: x[..., None])
+        return _change_layout(dataset, "channel_last")
     return dataset
+
+
+def _change_layout(dataset: Dataset, layout: str) -> Dataset:
+    axis = dataset.time_axis
+    preparation = replace(dataset.preparation, layout=layout, time_axis=axis)
+    return replace(dataset.with_examples(lambda x: arrange_axes(x, layout, axis)), preparation=preparation)
 
 
 def _format_shape(shape: tuple[int, ...]) -> str:

@@ -1,81 +1,127 @@
-"""Looks inside a network: what its layers learned and do, as pictures and tables.
+"""Diagnostics: what the layers of a network learned and do, as pictures and tables.
 
-Importing this package is light; Keras and matplotlib load when a look is taken. One module a look, each
-with ``run(model, dataset, folder, options, title) -> list[Path]`` and, where it does not fit every network and data
-set, ``check(model, dataset, options)``.
+A diagnostic is one module of this package, found by its name; modules whose names begin with an underscore are what
+several share. It has
+
+- ``Options``, a dataclass of what can be set for it; the first line of its docstring says what the diagnostic shows;
+- ``FILES``, the names of the files that it may write, as patterns such as ``feature_maps_[0-9]*.png``;
+- ``run(subject, folder, options) -> list[Path]``, which writes them;
+- ``check(subject, options)``, where it does not fit every network and data set: it raises a
+  :class:`~cldnn_lab.config.errors.ConfigError` before anything is trained;
+- ``listen(subject, folder, options, epoch_of) -> Listener``, where it has to be there while the network trains: the
+  listener then writes the files, and ``run`` is for a network that was trained before;
+- ``NEEDS_NETWORK = False``, where it needs neither network nor data.
+
+Importing such a module imports neither Keras nor matplotlib nor pandas: its functions do, when they are called.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from cldnn_lab.diagnostics.options import OPTIONS, ActiveUnits, Options, choose_diagnostics
+from cldnn_lab.config.modules import import_module, list_modules
+from cldnn_lab.diagnostics._subject import Subject
 from cldnn_lab.storage import manifest
 
 if TYPE_CHECKING:
-    import keras
+    from cldnn_lab.training.listeners.base import Listener
 
-    from cldnn_lab.data.dataset import Dataset
+__all__ = [
+    "Subject",
+    "check_diagnostics",
+    "find_diagnostic",
+    "list_diagnostics",
+    "list_files",
+    "make_listeners",
+    "needs_network",
+    "run_diagnostics",
+]
 
-__all__ = ["OPTIONS", "Options", "check", "choose_diagnostics", "take", "watchers"]
+
+def list_diagnostics() -> list[str]:
+    """The names of all diagnostics."""
+    return list_modules(__name__)
 
 
-def check(chosen: Mapping[str, Options], model: keras.Model, dataset: Dataset) -> None:
-    """See, before a network is trained, that each look can be taken at it.
+def find_diagnostic(name: str) -> ModuleType:
+    """The module of a diagnostic.
+
+    Raises:
+        ConfigError: where there is none of that name.
+    """
+    return import_module(__name__, name, "diagnostics", "diagnostic")
+
+
+def list_files(names: Iterable[str] | None = None) -> list[str]:
+    """The names, as patterns, of the files that these diagnostics may write; None for all diagnostics."""
+    return [file for name in (list_diagnostics() if names is None else names) for file in find_diagnostic(name).FILES]
+
+
+def needs_network(name: str) -> bool:
+    """Whether a diagnostic needs a network and data."""
+    return getattr(find_diagnostic(name), "NEEDS_NETWORK", True)
+
+
+def check_diagnostics(chosen: Mapping[str, Any], subject: Subject) -> None:
+    """See, before the network is trained, that each diagnostic applies to it.
+
+    Args:
+        chosen: options by name, as :func:`cldnn_lab.config.diagnostics.choose_diagnostics` gives them.
 
     Raises:
         ConfigError: where one does not apply to this network or data, with the reason.
     """
     for name, options in chosen.items():
-        look = importlib.import_module(f"cldnn_lab.diagnostics.{name}")
-        if hasattr(look, "check"):
-            look.check(model, dataset, options)
+        module = find_diagnostic(name)
+        if hasattr(module, "check"):
+            module.check(_set_threshold(subject, options), options)
 
 
-def take(
-    chosen: Mapping[str, Options], model: keras.Model | None, dataset: Dataset | None, folder: Path, *, title: str
-) -> list[Path]:
-    """Take each look and return the files it left in ``folder``.
+def make_listeners(
+    chosen: Mapping[str, Any],
+    subject: Subject,
+    folder: Path,
+    *,
+    epoch_of: Callable[[int], float] = lambda evaluation: evaluation + 1,
+) -> dict[str, Listener]:
+    """The listeners of those diagnostics that have to be there while the network trains, by name.
+
+    They write their own files when training ends; leave their names out of :func:`run_diagnostics` then.
 
     Args:
-        chosen: what :func:`choose` gave.
-        model: the network; None only for looks that need none.
-        dataset: what it was trained on, likewise.
-        title: what the network is, such as ``cnn on fashion_mnist``; every picture's title begins with it.
+        epoch_of: how many epochs are over at evaluation number n (from 0); n + 1 where each epoch ends in one.
+    """
+    modules = {name: find_diagnostic(name) for name in chosen}
+    return {
+        name: module.listen(_set_threshold(subject, chosen[name]), folder, chosen[name], epoch_of)
+        for name, module in modules.items()
+        if hasattr(module, "listen")
+    }
+
+
+def run_diagnostics(chosen: Mapping[str, Any], subject: Subject | None, folder: Path) -> list[Path]:
+    """Run each diagnostic and return the files that it left in ``folder``.
+
+    Args:
+        chosen: options by name.
+        subject: None only for diagnostics that need no network.
 
     Raises:
-        ConfigError: where a look does not apply to this network or data, with the reason.
+        ConfigError: where one does not apply to this network or data, with the reason.
     """
     files: list[Path] = []
     folder.mkdir(parents=True, exist_ok=True)
     manifest.begin_list(folder)
     for name, options in chosen.items():
-        look = importlib.import_module(f"cldnn_lab.diagnostics.{name}")
-        files += look.run(model, dataset, folder, options, title)
+        module = find_diagnostic(name)
+        files += module.run(None if subject is None else _set_threshold(subject, options), folder, options)
     return files
 
 
-def watchers(
-    chosen: Mapping[str, Options],
-    dataset: Dataset,
-    folder: Path,
-    *,
-    title: str,
-    epoch_of: Callable[[int], float] = lambda row: row + 1,
-) -> list[keras.callbacks.Callback]:
-    """Callbacks for those looks that need to be there while the network trains.
-
-    They write their own files when training ends; leave their names out of :func:`take` then.
-
-    Args:
-        epoch_of: how many epochs are over when row number n (from 0) of the history is; n + 1 where each row is one.
-    """
-    options = chosen.get("active_units")
-    if not isinstance(options, ActiveUnits):
-        return []
-    from cldnn_lab.diagnostics import active_units
-
-    return [active_units.watcher(dataset, folder, options, title, epoch_of)]
+def _set_threshold(subject: Subject, options: Any) -> Subject:
+    """The subject with the threshold that the options of one diagnostic give, if they give any."""
+    threshold = getattr(options, "threshold", None)
+    return subject if threshold is None else subject.with_threshold(threshold)

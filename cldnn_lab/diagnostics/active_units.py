@@ -6,34 +6,52 @@ silences gives the next layer nothing.
 
 from __future__ import annotations
 
-import math
+import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-import pandas as pd
 
-from cldnn_lab import figures
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
-from cldnn_lab.diagnostics import forward
-from cldnn_lab.diagnostics.options import ActiveUnits
-from cldnn_lab.runs.directory import Run
+from cldnn_lab.diagnostics import _examples, _layers
+from cldnn_lab.diagnostics._subject import ExampleOptions, Subject
+from cldnn_lab.storage.tables import write_table
 
-_STEPS = (1, 1.5, 2, 3, 5, 7)
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+    from cldnn_lab.training.listeners.base import Listener
+
+FILES = ("active_units.csv", "active_units.png", "active_units_trained.csv", "active_units_trained.png")
 
 
-def check(model: keras.Model, dataset: Dataset, options: ActiveUnits) -> None:
+@dataclass
+class Options(ExampleOptions):
+    """Average number of active ReLU units, training mode against test mode, on fixed images.
+
+    Attributes:
+        images: indices of the fixed examples.
+        epochs: after which epochs to count; empty for 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, ... The
+            last epoch always counts.
+    """
+
+    images: list[int] = field(default_factory=lambda: list(range(16)), metadata={"min": 0})
+    epochs: list[int] = field(default_factory=list, metadata={"min": 1})
+
+
+def check(subject: Subject, options: Options) -> None:
     """Refuse a network without ReLU, and images that are not there."""
-    _find_relu_outputs(model)
-    _take_images(dataset, options)
+    find_relu_outputs(subject.model)
+    _take_images(subject.dataset, options)
 
 
-def run(model: keras.Model, dataset: Dataset, folder: Path, options: ActiveUnits, title: str) -> list[Path]:
-    """Count in a trained network: one point a layer; the curve over the epochs needs :func:`watcher`.
+def run(subject: Subject, folder: Path, options: Options) -> list[Path]:
+    """Count in a trained network: one point per layer; the curve over the epochs needs :func:`listen`.
 
     Writes ``active_units_trained.csv`` (epoch, which is empty here, layer, units, training, test: active units
     per example) and ``.png``.
@@ -41,69 +59,23 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: ActiveUnits
     Raises:
         ConfigError: if no layer of the network has a ReLU activation.
     """
-    images = _take_images(dataset, options)
-    rows = [(None, *row) for row in count_active_units(model, images)]
-    said = f"{title}: active ReLU units of the trained network on {len(images)} fixed {options.split} examples"
-    return _write(rows, dataset, folder, "active_units_trained", said)
+    images = _take_images(subject.dataset, options)
+    rows = [(None, *row) for row in count_active_units(subject.model, images)]
+    title = f"{subject.title}: active ReLU units of the trained network on {len(images)} fixed {options.split} examples"
+    return write_files(rows, folder, "active_units_trained", title, subject.dataset.origin)
 
 
-def watcher(
-    dataset: Dataset, folder: Path, options: ActiveUnits, title: str, epoch_of: Callable[[int], float]
-) -> keras.callbacks.Callback:
-    """A callback that counts while the network trains and leaves ``active_units.csv`` and ``.png``."""
-    images = _take_images(dataset, options)
-    said = f"{title}: active ReLU units on {len(images)} fixed {options.split} examples"
-    return Watcher(images, dataset, folder, options.epochs, said, epoch_of)
+def listen(subject: Subject, folder: Path, options: Options, epoch_of: Callable[[int], float]) -> Listener:
+    """A listener that counts while the network trains and leaves ``active_units.csv`` and ``.png``."""
+    from cldnn_lab.diagnostics._active_units_listener import ActiveUnitsListener
 
+    images = _take_images(subject.dataset, options)
+    title = f"{subject.title}: active ReLU units on {len(images)} fixed {options.split} examples"
 
-class Watcher(keras.callbacks.Callback):
-    """Counts active units at the first row of the history at or after each chosen epoch.
+    def write(rows: Sequence[tuple[Any, ...]]) -> None:
+        write_files(rows, folder, "active_units", title, subject.dataset.origin)
 
-    Counting draws from no random state that training uses and leaves every variable as it was, so that a
-    watched run ends like an unwatched one.
-    """
-
-    def __init__(
-        self,
-        images: np.ndarray,
-        dataset: Dataset,
-        folder: Path,
-        epochs: Sequence[int],
-        title: str,
-        epoch_of: Callable[[int], float],
-    ) -> None:
-        super().__init__()
-        self.images, self.dataset, self.folder, self.title = images, dataset, folder, title
-        self.epochs, self.epoch_of = set(epochs), epoch_of
-        self.rows: list[tuple[Any, ...]] = []
-        self.epoch = 0.0
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Refuse a network that cannot be counted before anything is trained."""
-        if self.model.inputs[0].shape[0] is not None:
-            raise ConfigError(
-                "diagnostics=active_units: a network trained in windows of a fixed batch cannot be watched; count "
-                "in the trained one with python -m cldnn_lab.inspect RUN diagnostics=active_units."
-            )
-        _find_relu_outputs(self.model)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Count if a chosen epoch has ended since the row before; ``epoch`` is the row's number, from 0."""
-        before, self.epoch = self.epoch, self.epoch_of(epoch)
-        ended = range(math.floor(before) + 1, math.floor(self.epoch) + 1)
-        if any(number in self.epochs if self.epochs else _is_round(number) for number in ended):
-            self._count()
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Count once more if the last row was not a chosen one, and write the files."""
-        if self.epoch and (not self.rows or self.rows[-1][0] != self.epoch):
-            self._count()
-        if self.rows:
-            _write(self.rows, self.dataset, self.folder, "active_units", self.title)
-
-    def _count(self) -> None:
-        epoch = int(self.epoch) if self.epoch == int(self.epoch) else self.epoch
-        self.rows += [(epoch, *row) for row in count_active_units(self.model, self.images)]
+    return ActiveUnitsListener(images, options.epochs, epoch_of, write)
 
 
 def count_active_units(model: keras.Model, images: np.ndarray) -> list[tuple[str, int, float, float]]:
@@ -113,19 +85,21 @@ def count_active_units(model: keras.Model, images: np.ndarray) -> list[tuple[str
     Raises:
         ConfigError: if there is no such layer.
     """
-    outputs = _find_relu_outputs(model)
+    import keras
+
+    outputs = find_relu_outputs(model)
     tensors = list(outputs.values())
     active = np.zeros((2, len(tensors)))
-    for values in forward.compute_outputs(model, tensors, images):
+    for values in _layers.compute_outputs(model, tensors, images):
         active[1] += [np.count_nonzero(value > 0) for value in values]
-    inner = forward.make_part(model, tensors)
+    inner = _layers.make_part(model, tensors)
     # Training mode moves dropout's random state and batch normalisation's averages; they are put back.
     kept = [(variable, keras.ops.convert_to_numpy(variable)) for variable in model.non_trainable_variables]
     try:
         with _fork_random_state():
             for start in range(0, len(images), 16):
                 values = keras.tree.flatten(inner(images[start : start + 16], training=True))
-                active[0] += [np.count_nonzero(forward.convert_to_array(value) > 0) for value in values]
+                active[0] += [np.count_nonzero(_layers.convert_to_array(value) > 0) for value in values]
     finally:
         for variable, value in kept:
             variable.assign(value)
@@ -140,6 +114,8 @@ def count_active_units(model: keras.Model, images: np.ndarray) -> list[tuple[str
 def _fork_random_state() -> AbstractContextManager[Any]:
     """Within it random draws leave training's own sequence alone: on PyTorch, Keras draws dropout from
     PyTorch's global generator instead of a variable of the layer."""
+    import keras
+
     if keras.backend.backend() != "torch":
         return nullcontext()
     import torch
@@ -147,15 +123,17 @@ def _fork_random_state() -> AbstractContextManager[Any]:
     return torch.random.fork_rng()
 
 
-def _find_relu_outputs(model: keras.Model) -> dict[str, Any]:
+def find_relu_outputs(model: keras.Model) -> dict[str, Any]:
     """The output of each ReLU layer by name, taken after the dropout layers right behind it."""
-    layers = forward.list_layers(model, "active_units")
+    import keras
+
+    layers = _layers.list_layers(model, "active_units")
     found = {}
     for layer in layers:
         if isinstance(layer, keras.layers.ReLU) or getattr(layer, "activation", None) is keras.activations.relu:
             end = layer
             for follower in layers:
-                if isinstance(follower, forward.DROPOUTS) and forward.find_source(follower) is end:
+                if _layers.is_dropout(follower) and _layers.find_source(follower) is end:
                     end = follower
             if None not in end.output.shape[1:]:
                 found[layer.name] = end.output
@@ -164,20 +142,75 @@ def _find_relu_outputs(model: keras.Model) -> dict[str, Any]:
     return found
 
 
-def _take_images(dataset: Dataset, options: ActiveUnits) -> np.ndarray:
-    split = forward.get_split(dataset, options.split)
-    return forward.take_examples(split, options.images, "diagnostics.active_units.images").x
+def _take_images(dataset: Dataset, options: Options) -> np.ndarray:
+    split = _examples.get_split(dataset, options.split)
+    return _examples.take_examples(split, options.images, "diagnostics.active_units.images").x
 
 
-def _is_round(epoch: int) -> bool:
-    """Whether ``epoch`` is one of 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, ..."""
-    power = 10 ** (len(str(epoch)) - 1)
-    return epoch / power in _STEPS
+def write_files(rows: Sequence[tuple[Any, ...]], folder: Path, name: str, title: str, origin: str) -> list[Path]:
+    """Write what was counted as ``<name>.csv`` and ``<name>.png``.
 
+    Args:
+        rows: epoch (None for a trained network), layer, units, active in training mode, active in test mode.
+    """
+    import pandas as pd
 
-def _write(rows: Sequence[tuple[Any, ...]], dataset: Dataset, folder: Path, name: str, title: str) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(list(rows), columns=["epoch", "layer", "units", "training", "test"])
-    picture = figures.active_units(table, folder / f"{name}.png", title=title, origin=dataset.origin)
-    Run(folder).write_table(f"{name}.csv", table)
-    return [folder / f"{name}.csv", picture]
+    picture = draw(table, folder / f"{name}.png", title=title, origin=origin)
+    return [write_table(folder / f"{name}.csv", table), picture]
+
+
+def draw(table: pd.DataFrame, path: Path, *, title: str, origin: str) -> Path:
+    """Average number of active ReLU units per layer over the epochs, training mode against test mode.
+
+    Args:
+        table: columns epoch (empty for one count of a trained network), layer, units, training, test (the last
+            two in active units per example).
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    from cldnn_lab.figures import style
+
+    layers = list(dict.fromkeys(table["layer"]))
+    columns = 2 if len(layers) == 4 else min(len(layers), 3)
+    rows = -(-len(layers) // columns)
+    figure = Figure(figsize=(max(3.3 * columns, 5.2), 2.5 * rows + 1.2), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat[len(layers) :]:
+        axes.set_visible(False)
+    for index, (axes, layer) in enumerate(zip(panels.flat, layers, strict=False)):
+        part = table[table["layer"] == layer].sort_values("epoch")
+        trained = bool(part["epoch"].isna().all())
+        part = part.fillna({"epoch": 0}) if trained else part
+        units = int(part["units"].iloc[0])
+        for column, label, colour, dashes, marker in (
+            ("training", "training mode", style.BLUE, "-", "o"),
+            ("test", "test mode", style.VERMILLION, "--", "s"),
+        ):
+            axes.plot(
+                part["epoch"],
+                part[column],
+                color=colour,
+                linestyle=dashes,
+                marker=marker,
+                markersize=5,
+                label=label,
+            )
+        top = float(part[["training", "test"]].to_numpy().max())
+        axes.set_ylim(0, 1.12 * top if top > 0 else 1)
+        axes.set_title(f"{style.shorten(layer, 24)}: {units:,} units", fontsize=9)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+        if len(part) == 1:
+            axes.set_xlim(part["epoch"].iloc[0] - 1, part["epoch"].iloc[0] + 1)
+        if trained:
+            axes.set_xticks([])
+        axes.tick_params(labelsize=style.SMALL)
+        style.add_grid(axes)
+        if index % columns == 0:
+            axes.set_ylabel("active units per example", fontsize=style.SMALL + 0.5)
+        if index + columns >= len(layers):
+            axes.set_xlabel("trained network" if trained else "epoch", fontsize=style.SMALL + 0.5)
+    panels[0, 0].legend(fontsize=style.SMALL, loc="lower right")
+    figure.suptitle(textwrap.fill(title, 70), fontsize=11)
+    return style.save(figure, path, origin)

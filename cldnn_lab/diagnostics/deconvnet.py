@@ -8,40 +8,64 @@ are cut off, and the layer's own filters are applied transposed. Report 002, par
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
-from cldnn_lab import figures
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data.dataset import Dataset
-from cldnn_lab.diagnostics import forward
-from cldnn_lab.diagnostics.options import Deconvnet
+from cldnn_lab.diagnostics import _examples, _layers
+from cldnn_lab.diagnostics._subject import ExampleOptions, Subject
 
-_TRANSPARENT = (*forward.DROPOUTS, keras.layers.Activation, keras.layers.ReLU)
+if TYPE_CHECKING:
+    import keras
+
+FILES = ("deconvnet.png",)
 
 
-def check(model: keras.Model, dataset: Dataset, options: Deconvnet) -> None:
+@dataclass
+class Options(ExampleOptions):
+    """The strongest activations of chosen maps projected back to the input.
+
+    Attributes:
+        layer: name of the convolution; None for the last.
+        maps: indices of its maps; empty for those with the strongest activations.
+        top_maps: how many maps where ``maps`` is empty.
+        top_images: strongest examples of each map.
+        examples: how many examples to search, drawn evenly from the classes.
+    """
+
+    layer: str | None = None
+    maps: list[int] = field(default_factory=list, metadata={"min": 0})
+    top_maps: int = field(default=6, metadata={"min": 1, "max": 64})
+    top_images: int = field(default=5, metadata={"min": 1, "max": 9})
+    examples: int = field(default=1000, metadata={"min": 1})
+
+
+def check(subject: Subject, options: Options) -> None:
     """Refuse a network without such a convolution or with layers on the way to it that cannot be undone."""
-    layer = _find_target(model, options)
-    _chain_layers(model, layer)
+    layer = _find_target(subject.model, options)
+    _chain_layers(subject.model, layer)
     _check_maps(layer, options)
 
 
-def run(model: keras.Model, dataset: Dataset, folder: Path, options: Deconvnet, title: str) -> list[Path]:
+def run(subject: Subject, folder: Path, options: Options) -> list[Path]:
     """Draw ``deconvnet.png``: for each map the examples that excite it most, and what of each does so.
 
     Raises:
         ConfigError: if there is no such convolution, or something other than convolutions, max pooling, batch
             normalisation and dropout lies between it and the input.
     """
+    model, dataset = subject.model, subject.dataset
     layer = _find_target(model, options)
     chain = _chain_layers(model, layer)
     _check_maps(layer, options)
-    split = forward.get_split(dataset, options.split)
-    x = split.x[forward.draw_examples(split, options.examples)]
-    peaks = np.concatenate([v[0].max(axis=(1, 2)) for v in forward.compute_outputs(model, [layer.output], x)])
+    split = _examples.get_split(dataset, options.split)
+    x = split.x[_examples.draw_examples(split, options.examples)]
+    peaks = np.concatenate([v[0].max(axis=(1, 2)) for v in _layers.compute_outputs(model, [layer.output], x)])
     maps = options.maps or np.argsort(-peaks.max(axis=0), kind="stable")[: options.top_maps].tolist()
 
     rows = []
@@ -53,10 +77,10 @@ def run(model: keras.Model, dataset: Dataset, folder: Path, options: Deconvnet, 
             rows.append((f"map {map_}", projected, [x[index] for index in best]))
     if not rows:
         raise ConfigError(f"diagnostics=deconvnet: none of the chosen maps of {layer.name} is ever active.")
-    path = figures.projections(
+    path = draw(
         rows,
         folder / "deconvnet.png",
-        title=f"{title}: what excites {layer.name} most, of {len(x):,} {options.split} examples",
+        title=f"{subject.title}: what excites {layer.name} most, of {len(x):,} {options.split} examples",
         origin=dataset.origin,
     )
     return [path]
@@ -72,7 +96,9 @@ def project(model: keras.Model, chain: list[keras.layers.Layer], example: np.nda
     Returns:
         An array shaped like the example.
     """
-    (values,) = forward.compute_outputs(model, [layer.output for layer in chain], example[None])
+    import keras
+
+    (values,) = _layers.compute_outputs(model, [layer.output for layer in chain], example[None])
     inputs = [example, *(value[0] for value in values[:-1])]
     top = values[-1][0]
     place = np.unravel_index(np.argmax(top[..., map_]), top.shape[:2])
@@ -80,15 +106,15 @@ def project(model: keras.Model, chain: list[keras.layers.Layer], example: np.nda
     signal[(*place, map_)] = top[(*place, map_)]
     for layer, entered in zip(reversed(chain), reversed(inputs), strict=True):
         if isinstance(layer, keras.layers.Conv2D):
-            kernel = forward.convert_to_array(layer.kernel)
+            kernel = _layers.convert_to_array(layer.kernel)
             signal = convolve_transposed(
                 np.maximum(signal, 0), kernel, entered.shape, layer.strides, layer.padding, layer.dilation_rate
             )
         elif isinstance(layer, keras.layers.MaxPooling2D):
             signal = unpool(signal, entered, layer.pool_size, layer.strides, layer.padding)
         elif isinstance(layer, keras.layers.BatchNormalization):
-            deviation = np.sqrt(forward.convert_to_array(layer.moving_variance) + layer.epsilon)
-            gain = forward.convert_to_array(layer.gamma) if layer.scale else 1.0
+            deviation = np.sqrt(_layers.convert_to_array(layer.moving_variance) + layer.epsilon)
+            gain = _layers.convert_to_array(layer.gamma) if layer.scale else 1.0
             signal = signal * (gain / deviation)
     return signal
 
@@ -146,19 +172,21 @@ def _pad(length: int, extent: int, stride: int, padding: str) -> int:
     return max((-(-length // stride) - 1) * stride + extent - length, 0) // 2
 
 
-def _find_target(model: keras.Model, options: Deconvnet) -> keras.layers.Layer:
+def _find_target(model: keras.Model, options: Options) -> keras.layers.Layer:
+    import keras
+
     if options.layer is not None:
-        layer = forward.find_layer(model, options.layer, "deconvnet.layer")
+        layer = _layers.find_layer(model, options.layer, "deconvnet.layer")
         if not isinstance(layer, keras.layers.Conv2D):
             raise ConfigError(f"diagnostics.deconvnet.layer: {layer.name} is a {type(layer).__name__}, not a Conv2D.")
         return layer
-    found = [la for la in forward.list_layers(model, "deconvnet") if isinstance(la, keras.layers.Conv2D)]
+    found = [la for la in _layers.list_layers(model, "deconvnet") if isinstance(la, keras.layers.Conv2D)]
     if not found:
         raise ConfigError("diagnostics=deconvnet: this network has no 2-D convolution to project back from.")
     return found[-1]
 
 
-def _check_maps(layer: keras.layers.Layer, options: Deconvnet) -> None:
+def _check_maps(layer: keras.layers.Layer, options: Options) -> None:
     number = layer.output.shape[-1]
     if options.maps and max(options.maps) >= number:
         raise ConfigError(f"diagnostics.deconvnet.maps: {layer.name} has {number} maps, 0 to {number - 1}.")
@@ -166,16 +194,71 @@ def _check_maps(layer: keras.layers.Layer, options: Deconvnet) -> None:
 
 def _chain_layers(model: keras.Model, layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """The layers from the input up to ``layer``, each reading the one before."""
+    import keras
+
+    known = (
+        keras.layers.Conv2D, keras.layers.MaxPooling2D, keras.layers.BatchNormalization, keras.layers.Activation,
+        keras.layers.ReLU,
+    )  # fmt: skip
     chain: list[keras.layers.Layer] = []
     current: keras.layers.Layer | None = layer
     while current is not None and not isinstance(current, keras.layers.InputLayer):
-        known = (keras.layers.Conv2D, keras.layers.MaxPooling2D, keras.layers.BatchNormalization, *_TRANSPARENT)
         odd = getattr(current, "data_format", "channels_last") != "channels_last" or getattr(current, "groups", 1) != 1
-        if not isinstance(current, known) or odd:
+        if odd or not (isinstance(current, known) or _layers.is_dropout(current)):
             raise ConfigError(
                 f"diagnostics=deconvnet: {current.name} ({type(current).__name__}) lies between {layer.name} and the "
                 "input and cannot be undone; choose a lower convolution with diagnostics.deconvnet.layer=<name>."
             )
         chain.insert(0, current)
-        current = forward.find_source(current)
+        current = _layers.find_source(current)
     return chain
+
+
+def draw(
+    rows: Sequence[tuple[str, Sequence[np.ndarray], Sequence[np.ndarray]]],
+    path: Path,
+    *,
+    title: str,
+    origin: str,
+) -> Path:
+    """Activations projected back to the input (left) beside the inputs that caused them (right).
+
+    Args:
+        rows: a caption, the projections and the inputs, each (height, width, channels), of every map; signals
+            of fewer than 4 rows are drawn as lines.
+    """
+    from matplotlib.figure import Figure
+
+    from cldnn_lab.figures import style, tiles
+
+    number = max(len(images) for _, images, _ in rows)
+    figure = Figure(figsize=(max(0.9 * 2 * number + 1.6, 5.5), 0.95 * len(rows) + 1.2), layout="constrained")
+    panels = figure.subplots(
+        len(rows), 2 * number + 1, squeeze=False, width_ratios=[1] * number + [0.15] + [1] * number
+    )
+    for line, (caption, projected, inputs) in zip(panels, rows, strict=True):
+        for axes in line:
+            style.remove_ticks(axes)
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+        for index, (shape, cause) in enumerate(zip(projected, inputs, strict=True)):
+            if len(shape) < 4:
+                # A signal of two rows is read as lines, not as a picture of two pixels' height.
+                for axes, rows_ in ((line[index], shape), (line[number + 1 + index], cause)):
+                    for row, values in enumerate(rows_):
+                        axes.plot(values[:, 0], color=style.COLOURS[row], linestyle=style.DASHES[row], linewidth=0.9)
+                continue
+            reach = float(np.abs(shape).max()) or 1.0
+            if shape.shape[-1] == 3:
+                line[index].imshow(np.clip(0.5 + shape / (2 * reach), 0, 1), interpolation="nearest")
+            else:
+                flat = shape.sum(axis=-1)
+                reach = float(np.abs(flat).max()) or 1.0
+                line[index].imshow(flat, cmap="gray", vmin=-reach, vmax=reach, interpolation="nearest")
+            picture, options = tiles.prepare_picture(cause)
+            line[number + 1 + index].imshow(picture, **options)
+        line[0].set_ylabel(caption, fontsize=style.SMALL, rotation=0, ha="right", va="center")
+    panels[0, (number - 1) // 2].set_title("projected back", fontsize=9)
+    panels[0, number + 1 + (number - 1) // 2].set_title("input", fontsize=9)
+    figure.suptitle(textwrap.fill(title, int(figure.get_figwidth() * 10)), fontsize=10.5)
+    return style.save(figure, path, origin)

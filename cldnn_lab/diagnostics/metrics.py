@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from cldnn_lab import figures
-from cldnn_lab.data.dataset import Dataset
-from cldnn_lab.diagnostics import forward
-from cldnn_lab.diagnostics.options import Metrics
-from cldnn_lab.evaluation.metrics import evaluate
-from cldnn_lab.runs.directory import Run
-from cldnn_lab.training import losses
+from cldnn_lab.diagnostics import _examples, _layers
+from cldnn_lab.diagnostics._subject import SPLITS, PredictionOptions, Subject
+from cldnn_lab.storage.tables import write_json
 
+FILES = tuple(name for split in SPLITS for name in (f"metrics_{split}.json", f"confusion_matrix_{split}.png"))
 _NAMES = {"test": "test", "validation": "validation", "train": "training"}
 
 
-def run(model: keras.Model, dataset: Dataset, folder: Path, options: Metrics, title: str) -> list[Path]:
+@dataclass
+class Options(PredictionOptions):
+    """The run's metrics and confusion matrix on another split than the test set: on the training set, dropout off."""
+
+    split: str = field(default="train", metadata={"choices": SPLITS})
+
+
+def run(subject: Subject, folder: Path, options: Options) -> list[Path]:
     """Write ``metrics_<split>.json`` and, for classes, ``confusion_matrix_<split>.png``.
 
     Unlike ``train_accuracy`` and ``train_loss`` of metrics.json, which are means over the last epoch while the weights
     still changed, these are of the trained network.
     """
-    split = forward.get_split(dataset, options.split)
-    outputs = np.concatenate([values[0] for values in forward.compute_outputs(model, model.outputs, split.x)])
-    evaluation = evaluate(dataset, losses.read_scores(model.loss, outputs), split, threshold=options.threshold)
-    files = [folder / f"metrics_{options.split}.json"]
-    Run(folder).write_json(files[0].name, evaluation.metrics)
+    from cldnn_lab.evaluation.metrics import evaluate
+    from cldnn_lab.figures.confusion import draw_confusion
+
+    split = _examples.get_split(subject.dataset, options.split)
+    model = subject.model
+    outputs = np.concatenate([values[0] for values in _layers.compute_outputs(model, model.outputs, split.x)])
+    evaluation = evaluate(subject.predictor, outputs, split)
+    files = [write_json(folder / f"metrics_{options.split}.json", evaluation.metrics)]
     if evaluation.confusion is not None:
-        files.append(folder / f"confusion_matrix_{options.split}.png")
-        figures.confusion(
+        picture = draw_confusion(
             evaluation.confusion,
-            dataset.classes,
-            files[1],
-            title=f"{title}: confusion on the {_NAMES[options.split]} set",
-            origin=dataset.origin,
+            subject.dataset.classes,
+            folder / f"confusion_matrix_{options.split}.png",
+            title=f"{subject.title}: confusion on the {_NAMES[options.split]} set",
+            origin=subject.dataset.origin,
         )
+        files.append(picture)
     return files

@@ -1,4 +1,4 @@
-"""What a prediction is worth: the metrics of each kind of task, from arrays alone."""
+"""What a network's outputs are worth: the metrics of each kind of task, from arrays alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from cldnn_lab.data.dataset import Dataset, Split, Task
+from cldnn_lab.data.dataset import Split
+from cldnn_lab.evaluation.predictor import Predictor
 
 # From here up a signal counts as clean when one figure stands for "the accuracy at high SNR".
 HIGH_SNR_DB = 10.0
@@ -43,8 +44,8 @@ class Evaluation:
     by_snr: pd.DataFrame | None = None
 
 
-def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshold: float = 0.5) -> Evaluation:
-    """Metrics of a prediction on a split.
+def evaluate(predictor: Predictor, outputs: np.ndarray, split: Split) -> Evaluation:
+    """Metrics of a network's outputs for a split.
 
     - multi-class: accuracy; precision_macro, recall_macro, f1_macro and roc_auc_macro (one class against the
       rest), each the plain mean over the classes the split holds; precision_micro, recall_micro and f1_micro,
@@ -58,28 +59,27 @@ def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshol
     An example whose outputs are not finite (a diverged network) counts as wrong; there is no roc_auc then.
 
     Args:
-        dataset: says the task and the class names.
-        prediction: the network's outputs, (examples, outputs), or shaped like the target for regression.
+        predictor: says how the outputs are read, the task and the class names.
+        outputs: of the network, (examples, outputs), or shaped like the target for regression.
             They need not be probabilities: linear and tanh outputs are ranked.
-        split: the targets and tags, in the order of the prediction.
-        threshold: binary only: an output above it is class 1.
+        split: the targets and tags, in the order of the outputs.
 
     Raises:
-        ValueError: if prediction and target do not belong together.
+        ValueError: if outputs and target do not belong together.
     """
-    prediction = np.asarray(prediction)
-    if dataset.task == "regression":
-        return _evaluate_regression(prediction, split)
-    if prediction.size != len(split) * dataset.outputs:
+    outputs = np.asarray(outputs)
+    if predictor.task == "regression":
+        return _evaluate_regression(predictor.read_scores(outputs), split)
+    names = predictor.classes
+    units = 1 if predictor.task == "binary" else len(names)
+    if outputs.size != len(split) * units:
         raise ValueError(
-            f"a prediction of shape {prediction.shape} cannot be held against {len(split)} examples "
-            f"with {dataset.outputs} outputs each"
+            f"outputs of shape {outputs.shape} cannot be held against {len(split)} examples with {units} outputs each"
         )
-    scores = prediction.reshape(len(split), dataset.outputs).astype(np.float64)
+    scores = predictor.read_scores(outputs.reshape(len(split), units)).astype(np.float64)
     target = np.asarray(split.y).reshape(-1)
-    predicted = predict_classes(dataset.task, scores, threshold)
+    predicted = predictor.predict_classes(scores)
     finite = predicted >= 0
-    names = dataset.classes or ("0", "1")
 
     labels = np.arange(len(names))
     confusion = (
@@ -89,8 +89,8 @@ def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshol
     )
     correct = predicted == target
     metrics = {"accuracy": _mean(correct)}
-    if dataset.task == "binary":
-        metrics |= _evaluate_binary(target, predicted, scores[:, 0], threshold)
+    if predictor.task == "binary":
+        metrics |= _evaluate_binary(target, predicted, scores[:, 0], predictor.threshold)
     else:
         metrics |= _evaluate_multiclass(target, predicted, scores)
     metrics |= {f"class_accuracy.{name}": _mean(correct[target == i]) for i, name in enumerate(names)}
@@ -105,13 +105,6 @@ def evaluate(dataset: Dataset, prediction: np.ndarray, split: Split, *, threshol
         }
         metrics["accuracy_high_snr"] = _mean(correct[snr >= HIGH_SNR_DB])
     return Evaluation(_keep_finite(metrics), confusion, by_snr)
-
-
-def predict_classes(task: Task, scores: np.ndarray, threshold: float) -> np.ndarray:
-    """The class index of each example, (examples,), from its scores (examples, outputs); -1 where one of them is not
-    finite."""
-    predicted = scores[:, 0] > threshold if task == "binary" else np.argmax(scores, axis=1)
-    return np.where(np.isfinite(scores).all(axis=1), predicted.astype(np.int64), -1)
 
 
 def _keep_finite(metrics: dict[str, float]) -> dict[str, float]:

@@ -1,1 +1,1 @@
-from cldnn_lab.figures.all import *  # noqa: F403
+"""How pictures look and are saved, and those that every run has."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.quiet import silence_backends
 from cldnn_lab.launch import cores, device
-from cldnn_lab.models.quiet import silence_backends
 from cldnn_lab.training.policy import Policy, choose_policy
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from cldnn_lab.runs.directory import (
     CONFIG,
+    DIAGNOSTICS,
     ENVIRONMENT,
     HISTORY,
     LAYERS,
-    LOOKS,
     METRICS,
     MODEL,
     NAMES,
+    PREDICTOR,
     Run,
     describe_environment,
     open,
@@ -16,13 +17,14 @@ from cldnn_lab.runs.directory import (
 
 __all__ = [
     "CONFIG",
+    "DIAGNOSTICS",
     "ENVIRONMENT",
     "HISTORY",
     "LAYERS",
-    "LOOKS",
     "METRICS",
     "MODEL",
     "NAMES",
+    "PREDICTOR",
     "Run",
     "describe_environment",
     "open",

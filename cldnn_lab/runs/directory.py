@@ -5,6 +5,7 @@
     history.csv              a row an epoch
     accuracy.png, loss.png   the curves (and further pictures)
     model.keras, model.txt   the trained network and its layer table
+    predictor.json           how its inputs are prepared and its outputs are read
     environment.json         versions, device, git revision, the folder and fingerprint of the data
     train.log                what was said
     .cldnn_lab.json          the list of all these files but Hydra's .hydra and train.log
@@ -16,7 +17,6 @@ removes what is on the list and nothing else.
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import subprocess
@@ -29,7 +29,9 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.storage import manifest
+from cldnn_lab.diagnostics import list_files
+from cldnn_lab.evaluation.predictor import FILE as PREDICTOR
+from cldnn_lab.storage import manifest, tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,16 +40,12 @@ METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT = (
     "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json",
 )  # fmt: skip
 CONFIG = ".hydra/config.yaml"
-LOOKS = "diagnostics"  # the folder of the looks at a finished run
-# Every name under which a run or one of its looks writes.
+DIAGNOSTICS = "diagnostics"  # the folder of the diagnostics of a finished run
+# Every name under which a run writes, its diagnostics left out.
 NAMES = (
-    METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, "accuracy.png", "loss.png", "normalised_error.png", "metric_*.png",
+    METRICS, HISTORY, MODEL, PREDICTOR, LAYERS, ENVIRONMENT, "accuracy.png", "loss.png", "normalised_error.png",
+    "metric_*.png",
     "confusion_matrix.png", "accuracy_by_snr.csv", "accuracy_by_snr.png",
-    "filters.png", "feature_maps_[0-9]*.png", "activation_stats.csv", "activation_stats.png", "active_units.csv",
-    "active_units.png", "active_units_trained.csv", "active_units_trained.png", "hidden_traces_[0-9]*.csv",
-    "hidden_traces_[0-9]*.png", "predictions.csv", "predictions.png", "metrics_train.json", "metrics_validation.json",
-    "metrics_test.json", "confusion_matrix_train.png", "confusion_matrix_validation.png", "confusion_matrix_test.png",
-    "loss_function.png", "deconvnet.png",
 )  # fmt: skip
 
 
@@ -62,19 +60,19 @@ class Run:
         self.folder = folder
 
     def check(self) -> None:
-        """See that no file that a run did not write has a name that this one may write.
+        """See that no file that a run did not write has a name that this one, or one of its diagnostics, may write.
 
         Raises:
             ConfigError: naming the file.
         """
-        manifest.check(self.folder, NAMES)
+        manifest.check(self.folder, [*NAMES, *list_files()])
 
     def clear(self) -> None:
         """Take away what an earlier run in the same directory wrote, so that none of it is taken for this one's."""
-        looks = self.folder / LOOKS
-        if (looks / manifest.LIST).is_file():
-            manifest.remove(looks)
-            manifest.remove_empty(looks)
+        later = self.folder / DIAGNOSTICS
+        if (later / manifest.LIST).is_file():
+            manifest.remove(later)
+            manifest.remove_empty(later)
         manifest.remove(self.folder)
         manifest.begin_list(self.folder)
 
@@ -84,12 +82,11 @@ class Run:
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a flat mapping; a figure that is not a finite number becomes null, as JSON knows no NaN."""
-        clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
-        self.write(name, lambda path: path.write_text(json.dumps(clean, indent=2) + "\n", encoding="utf-8"))
+        tables.write_json(self.folder / name, values)
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table as CSV, without its index."""
-        self.write(name, lambda path: table.to_csv(path, index=False))
+        tables.write_table(self.folder / name, table)
 
     def save_places(self, data_root: str, data_path: str | None) -> None:
         """Put absolute places of the data into the saved config, if there is one: Hydra saved them as they were

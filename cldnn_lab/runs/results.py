@@ -8,13 +8,17 @@ from typing import Any
 
 import keras
 
-from cldnn_lab import figures, runs
+from cldnn_lab import runs
+from cldnn_lab.config.quiet import silence_backends
 from cldnn_lab.config.schema import Config
 from cldnn_lab.data import fingerprint
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.evaluation.metrics import Evaluation
+from cldnn_lab.evaluation.predictor import Predictor
+from cldnn_lab.figures.confusion import draw_confusion
+from cldnn_lab.figures.curves import draw_curves
+from cldnn_lab.figures.snr import draw_accuracy_by_snr
 from cldnn_lab.models.build import count_parameters, summarize
-from cldnn_lab.models.quiet import silence_backends
 from cldnn_lab.runs.directory import Run
 from cldnn_lab.training.outcome import Outcome
 from cldnn_lab.training.policy import Policy
@@ -47,8 +51,8 @@ def collect(
     """The flat mapping that metrics.json holds.
 
     ``train_*`` are from the row of the history whose weights are kept, as Keras counts them: the running mean over
-    the epoch's batches, dropout on. ``test_*`` are measured on the test set after training. ``val_*`` are of the same row: the
-    last one unless a callback put earlier weights back; ``weights_epoch`` and ``weights_step`` say which.
+    the epoch's batches, dropout on. ``test_*`` are measured on the test set after training. ``val_*`` are of the same
+    row: the last one unless a callback put earlier weights back; ``weights_epoch`` and ``weights_step`` say which.
     ``best_epoch`` and ``best_step`` the row that ``best_by`` names as the best: by default the test set validates, and
     the best row is then the best on the very set that the test figures are of. ``validation_examples`` and
     ``test_examples`` count what ``val_*`` and ``test_*`` are of; in windows, which take whole batches alone, the first
@@ -67,7 +71,7 @@ def collect(
         outcome.samples_per_second,
     )
     best = outcome.best
-    validated_on = "test" if dataset.validation is dataset.test else "validation"
+    validated_on = "test" if dataset.validates_on_test else "validation"
     return {
         "status": outcome.status,
         **{f"test_{name}": value for name, value in test.items()},
@@ -137,9 +141,9 @@ def write_before_training(run: Run, session: Session, policy: Policy) -> None:
 def draw_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x: str) -> None:
     """A picture of each curve of the history; nothing if no row was completed."""
     history = outcome.history
-    label = "test" if dataset.validation is dataset.test else "validation"
+    label = "test" if dataset.validates_on_test else "validation"
     for metric in _list_watched(map(str, history)):
-        figures.curves(
+        draw_curves(
             history,
             metric,
             run.folder / (f"{metric}.png" if metric in _CURVES else f"metric_{metric}.png"),
@@ -158,7 +162,7 @@ def _list_watched(history: Iterable[str]) -> list[str]:
 def write_evaluation(run: Run, evaluation: Evaluation, dataset: Dataset, *, title: str) -> None:
     """The pictures and tables of the final prediction."""
     if evaluation.confusion is not None:
-        figures.confusion(
+        draw_confusion(
             evaluation.confusion,
             dataset.classes,
             run.folder / "confusion_matrix.png",
@@ -167,7 +171,7 @@ def write_evaluation(run: Run, evaluation: Evaluation, dataset: Dataset, *, titl
         )
     if evaluation.by_snr is not None:
         run.write_table("accuracy_by_snr.csv", evaluation.by_snr)
-        figures.accuracy_by_snr(
+        draw_accuracy_by_snr(
             evaluation.by_snr,
             run.folder / "accuracy_by_snr.png",
             title=f"{title}: accuracy by SNR",
@@ -175,8 +179,9 @@ def write_evaluation(run: Run, evaluation: Evaluation, dataset: Dataset, *, titl
         )
 
 
-def save_model(run: Run, model: keras.Model) -> None:
-    """model.keras, whole or not at all."""
+def save_model(run: Run, model: keras.Model, predictor: Predictor) -> None:
+    """model.keras, and predictor.json, which says how it is used; each whole or not at all."""
+    run.write_json(runs.PREDICTOR, predictor.describe())
     # Keras imports TensorFlow to save, whatever the backend. The file beside the name keeps its suffix, by which
     # Keras knows the format.
     with silence_backends():

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
-from glob import escape
 from pathlib import Path
 
 from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.storage import atomic
 
 LIST = ".cldnn_lab.json"
 
@@ -46,7 +46,7 @@ def check(folder: Path, patterns: Iterable[str]) -> None:
 
 
 def write(path: Path, fill: Callable[[Path], object]) -> Path:
-    """Let ``fill`` write a file beside ``path``, then rename it: ``path`` is whole or absent.
+    """Let ``fill`` write ``path``, whole or not at all (:func:`~cldnn_lab.storage.atomic.write`), and list it first.
 
     Raises:
         ConfigError: if the folder keeps a list and somebody else's file has the name.
@@ -55,13 +55,7 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
         if os.path.lexists(path):
             raise _foreign(path)
         add(path.parent, [path])
-    beside = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
-        fill(beside)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+    return atomic.write(path, fill)
 
 
 def add(folder: Path, paths: Iterable[Path]) -> None:
@@ -79,13 +73,14 @@ def remove(folder: Path) -> None:
         path = folder / name
         if not path.parent.resolve().is_relative_to(root):  # a list that somebody wrote
             continue
-        for file in (path, *path.parent.glob(f".partial-*-{escape(path.name)}")):
+        for file in (path, *atomic.list_partial(path)):
             if file.is_file() and not file.is_symlink():
                 file.unlink()
         for parent in path.parents:
             if parent == folder or not remove_empty(parent):
                 break
-    (folder / LIST).unlink(missing_ok=True)
+    for file in (folder / LIST, *atomic.list_partial(folder / LIST)):
+        file.unlink(missing_ok=True)
 
 
 def remove_empty(folder: Path) -> bool:
@@ -104,6 +99,4 @@ def _foreign(path: Path) -> ConfigError:
 
 
 def _save(folder: Path, listed: list[str]) -> None:
-    beside = folder / f"{LIST}-{os.getpid()}"
-    beside.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, folder / LIST)
+    atomic.write(folder / LIST, lambda path: path.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8"))

@@ -113,12 +113,19 @@ class Training:
             engine.reset_metrics()
         outcome.stopped_early = outcome.status == "completed" and outcome.steps < plan.total
         engine.average()
+        last = [] if self._only_listeners() else engine.model.get_weights()
         callbacks.on_train_end()
+        outcome.weights_replaced = any(
+            not np.array_equal(before, after) for before, after in zip(last, engine.model.get_weights(), strict=False)
+        )
         if stop.made and outcome.status == "completed":
             outcome.status = "interrupted"
 
     def _own_listeners(self) -> list[Listener]:
         return [listener for listener in self.listeners if isinstance(listener, Listener)]
+
+    def _only_listeners(self) -> bool:
+        return len(self._own_listeners()) == len(self.listeners)
 
     def _evaluations(self) -> Iterator[tuple[int, range]]:
         """The number of each evaluation to come, from 0, and the steps that are left to train before it."""

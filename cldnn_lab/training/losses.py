@@ -60,17 +60,6 @@ def find_link(loss: Any) -> str | None:
     return "sigmoid" if isinstance(loss, keras.losses.BinaryCrossentropy) else "softmax"
 
 
-def read_scores(loss: Any, outputs: np.ndarray) -> np.ndarray:
-    """Outputs (examples, outputs) as a network's Keras loss reads them: logits as the probabilities that they stand
-    for, those of a softmax or of a sigmoid each, and all others as they are."""
-    import keras
-
-    link = find_link(loss)
-    if link is None:
-        return outputs
-    return keras.ops.convert_to_numpy(keras.activations.get(link)(keras.ops.convert_to_tensor(outputs)))
-
-
 def make_targets(loss: Any, task: Task, y: np.ndarray, outputs: int) -> np.ndarray:
     """Targets in the form that a Keras loss compares with: class indices (n,), one-hot float32 (n, classes), a float32
     column (n, 1) for a binary task, or the regression targets as they are."""

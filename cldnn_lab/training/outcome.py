@@ -23,6 +23,7 @@ class Outcome:
         diverged_at: epoch (from 1) in which the loss or a weight stopped being a finite number, else None.
         restored: number of the evaluation, from 0, whose weights a callback put back at the end; None for the last.
         stopped_early: whether a callback ended the training before the plan was done.
+        weights_replaced: whether a callback put other weights, such as the best ones, in place of the last.
     """
 
     status: str = "completed"
@@ -35,6 +36,7 @@ class Outcome:
     diverged_at: int | None = None
     stopped_early: bool = False
     restored: int | None = None
+    weights_replaced: bool = False
 
     @property
     def history(self) -> pd.DataFrame:
@@ -49,9 +51,10 @@ class Outcome:
         return self.rows[-1 if self.restored is None else self.restored]
 
     @property
-    def validation(self) -> dict[str, float]:
-        """Loss and metrics on the validation set of that row."""
-        return {name.removeprefix("val_"): value for name, value in self.kept.items() if name.startswith("val_")}
+    def last_validation(self) -> dict[str, float]:
+        """Loss and metrics on the validation set after the last row; empty if none was completed."""
+        last = self.rows[-1] if self.rows else {}
+        return {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
 
     @property
     def best(self) -> dict[str, float] | None:

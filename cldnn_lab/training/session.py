@@ -89,24 +89,23 @@ class Session:
         """Names of the figures of an evaluation that follow from the loss."""
         return ("normalised_error",) if self.dataset.task == "regression" and self.loss == "mse" else ()
 
-    def predict(self, split: Split) -> np.ndarray:
-        """The network's outputs for a split, (examples, outputs) or shaped like a regression's target; logits as the
-        probabilities that they stand for."""
-        outputs = self.model.predict(split.x, batch_size=self.plan.batch_size, verbose=0)
-        return losses.read_scores(self.engine.model.loss, np.asarray(outputs))
+    def predict_outputs(self, split: Split) -> np.ndarray:
+        """The network's outputs for a split as they are, (examples, outputs) or shaped like a regression's target."""
+        return np.asarray(self.model.predict(split.x, batch_size=self.plan.batch_size, verbose=0))
 
     def test(self, outcome: Outcome) -> dict[str, float]:
         """The loss and the metrics that were watched in training, on the test set: those of the last row of the
         history where they are of just that."""
         dataset = self.dataset
-        reusable = dataset.validation is dataset.test and self.plan.tested(len(dataset.test)) == len(dataset.test)
-        return outcome.validation if reusable else self.measure(dataset.test)
+        same = dataset.validates_on_test and self.plan.tested(len(dataset.test)) == len(dataset.test)
+        reusable = same and not outcome.weights_replaced
+        return outcome.last_validation if reusable else self.measure(dataset.test)
 
     def measure(self, split: Split) -> dict[str, float]:
         """The loss and the metrics that were watched in training, on a split."""
         if self.engine.model is not self.model:
             # The network for windows reads whole batches alone; this one reads every example.
-            y, outputs = self._arrays(split)[1], self.predict(split)
+            y, outputs = self._arrays(split)[1], self.predict_outputs(split)
             for metric in self.metrics:
                 metric.reset_state()
                 metric.update_state(y, outputs)

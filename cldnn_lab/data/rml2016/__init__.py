@@ -5,9 +5,10 @@ order in which the signal meets them:
 
     recipe.py       what the published files have that nobody meant, each a setting
     captures.py     how long captures are, and where vectors lie in them
-    sources.py      whitened bits; speech-like audio (the original podcast is not to be had)
-    modulators.py   the eleven transmitters, at 200 kHz
-    channel.py      sample-rate offset, carrier offset, fading, noise
+    content.py      what is sent: whitened bits; speech-like audio (the original podcast is not to be had)
+    modulators.py   the eleven transmitters, at 200 kHz: those of digital.py and of analog.py
+    channel.py      sample-rate offset, carrier offset, and the fading of fading.py
+    noise.py        noise
     generator.py    vectors from seeds: the sets themselves
     cache.py        a set kept on disk
 

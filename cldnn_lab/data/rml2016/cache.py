@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import time
 import zipfile
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from tqdm import tqdm
 
 from cldnn_lab.data.rml2016.generator import Generated, check, generate, label
 from cldnn_lab.data.rml2016.recipe import RML2016, Recipe
+from cldnn_lab.storage import atomic
 
 # Goes up whenever the same parameters would give other vectors: older files are then left alone.
 GENERATOR_VERSION = 2
@@ -112,14 +112,9 @@ def _read(path: Path, parameters: dict) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _write(path: Path, parameters: dict, made: Generated) -> None:
-    temporary = None
+    about = np.array(json.dumps(parameters))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, parameters=np.array(json.dumps(parameters)), x=made.x, capture=made.capture)
-        os.replace(temporary, path)
+        atomic.write(path, lambda beside: np.savez(beside, parameters=about, x=made.x, capture=made.capture))
     except OSError as error:
         _log.warning("the generated vectors could not be kept in %s (%s)", path.parent, error)
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)

@@ -12,8 +12,11 @@ import numpy as np
 
 from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.data.rml2016 import channel
+from cldnn_lab.data.rml2016.analog import prepare
 from cldnn_lab.data.rml2016.captures import Cell, plan
-from cldnn_lab.data.rml2016.modulators import TRANSMITTERS, prepare
+from cldnn_lab.data.rml2016.fading import HISTORY, fade
+from cldnn_lab.data.rml2016.modulators import TRANSMITTERS
+from cldnn_lab.data.rml2016.noise import draw_noise, scale_noise
 from cldnn_lab.data.rml2016.recipe import RML2016, Recipe
 from cldnn_lab.data.rml2016.signals import BEFORE, make_phasor
 
@@ -157,11 +160,11 @@ def _fill(block: _Block, x: np.ndarray, capture: np.ndarray, recipe: Recipe) -> 
     received = transmit_and_fade(generators, block.cell.modulation, start, rows, length, block.cell.seed, recipe)
     noise = np.concatenate(
         [
-            channel.draw_noise(rng, (count, length), pool=recipe.noise_pool)
+            draw_noise(rng, (count, length), pool=recipe.noise_pool)
             for rng, count in zip(generators, counts, strict=True)
         ]
     )
-    noise *= channel.scale_noise(received, block.cell.snr, amplitude_labels=recipe.amplitude_labels)
+    noise *= scale_noise(received, block.cell.snr, amplitude_labels=recipe.amplitude_labels)
     received += noise
     received /= np.abs(received).sum(axis=-1, keepdims=True)
     x[:, 0] = received.real
@@ -190,12 +193,12 @@ def transmit_and_fade(
     transmitter = TRANSMITTERS[modulation]
     content = np.stack([transmitter.draw(rng, recipe, seed) for rng in generators])
     if recipe.one_channel:
-        impaired = channel.published_impairments(start, length)
+        impaired = channel.make_published_impairments(start, length)
     else:
         impaired = channel.draw_impairments(generators, start, capture, length)
     moved, positions = channel.place_clock(impaired.clock)
-    first = start - channel.HISTORY + moved - BEFORE
+    first = start - HISTORY + moved - BEFORE
     x = transmitter.send(content, capture, first, channel.count_needed(positions), recipe, seed)
     x = channel.apply_sample_rate_offset(x, positions)
     x *= make_phasor(2 * np.pi * impaired.carrier)
-    return channel.fade(x, impaired.gains)
+    return fade(x, impaired.gains)

@@ -8,9 +8,10 @@ from typing import Any
 import keras
 
 from cldnn_lab.storage import manifest
+from cldnn_lab.training.listeners.base import Listener
 
 
-class ListFiles(keras.callbacks.Callback):
+class ListFiles(Listener):
     """Lists the files of one folder as the run's own as they come: the callback that writes them alone knows their
     names. It goes behind that callback.
 

@@ -6,17 +6,19 @@ green and blue; ``labels``).
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import choose_classes, keep_classes
-from cldnn_lab.data.config import Cifar10Config
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.download import download
 from cldnn_lab.data.files import check_given, list_folders
 from cldnn_lab.data.labels import number_classes
+from cldnn_lab.data.options import DataConfig
+from cldnn_lab.data.preparation import Pictures
 from cldnn_lab.data.safe_pickle import load_pickle
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -24,9 +26,26 @@ BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TESTS = ("test_batch", "test_batch_trim")
 FOLDERS = ("cifar10", "cifar10/cifar-10-batches-py", "cifar-10-batches-py")
 _PER_BATCH = 10_000
+_PREPARATION = Pictures(gray=False)
 
 
-def load(config: Cifar10Config, data_root: Path) -> Dataset:
+@dataclass
+class Options(DataConfig):
+    """CIFAR-10 in colour: the official Python batches, else Keras's own download.
+
+    Attributes:
+        path: the folder of the batches; null to look under ``data_root``.
+        batches: the first so many of ``data_batch_1`` to ``data_batch_5``; null for all that are there.
+        test_file: ``test_batch``, or the name of a trimmed one; null for ``test_batch`` if it is there, else
+            ``test_batch_trim``.
+    """
+
+    path: str | None = None
+    batches: int | None = field(default=None, metadata={"min": 1, "max": 5})
+    test_file: str | None = None
+
+
+def load(config: Options, data_root: Path) -> Dataset:
     """Colour images of shape (32, 32, 3) in [0, 1], and their classes.
 
     Raises:
@@ -36,12 +55,13 @@ def load(config: Cifar10Config, data_root: Path) -> Dataset:
     chosen = choose_classes(config.classes, CLASSES, "CIFAR-10")
     train, test = (_make_images(keep_classes(split, chosen, len(CLASSES))) for split in (train, test))
     kept = tuple(CLASSES[c] for c in chosen)
-    return Dataset(config.name, "multiclass", train, test, test, kept, f"CIFAR-10, {files}", folder=folder)
+    origin = f"CIFAR-10, {files}"
+    return Dataset(config.name, "multiclass", train, test, kept, origin, folder=folder, preparation=_PREPARATION)
 
 
 def _make_images(split: Split) -> Split:
     """Bytes as float32 in [0, 1]."""
-    return Split(np.divide(split.x, np.float32(255), dtype=np.float32), split.y)
+    return Split(_PREPARATION.convert(split.x), split.y)
 
 
 def read(

@@ -17,6 +17,7 @@ here a third.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -24,17 +25,37 @@ import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import choose_classes, keep_classes
-from cldnn_lab.data.config import ShapesConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.labels import number_classes
+from cldnn_lab.data.options import DataConfig
 from cldnn_lab.data.pictures import read_pictures
+from cldnn_lab.data.preparation import Pictures
 
 SIDE = 64  # pixels
 CLASSES = {"crt": ("rectangle", "circle", "triangle"), "r3": ("square", "lying", "standing")}
 
 
-def load(config: ShapesConfig, data_root: Path) -> Dataset:
+@dataclass
+class Options(DataConfig):
+    """Pictures of 64x64 with one shape each: the published folders, or drawn by the project after them.
+
+    Attributes:
+        kind: ``crt`` (rectangle, circle, triangle) or ``r3`` (square, lying and standing rectangle).
+        path: the folder that holds ``<kind>-trn/`` and its ``_trg.csv``; null to look under ``data_root``,
+            and to draw if none is there.
+        train_size, test_size: pictures drawn.
+        seed: draws the pictures.
+    """
+
+    kind: str = field(default="crt", metadata={"choices": ("crt", "r3")})
+    path: str | None = None
+    train_size: int = field(default=500, metadata={"min": 3, "unit": "pictures"})
+    test_size: int = field(default=1000, metadata={"min": 3, "unit": "pictures"})
+    seed: int = field(default=1, metadata={"min": 0, "max": 2**32 - 1})
+
+
+def load(config: Options, data_root: Path) -> Dataset:
     """Pictures of shape (64, 64, 1) in [0, 1], and which of three shapes each shows.
 
     Raises:
@@ -59,7 +80,17 @@ def load(config: ShapesConfig, data_root: Path) -> Dataset:
     train, test = keep_classes(train, chosen, len(names)), keep_classes(test, chosen, len(names))
     kept = tuple(names[index] for index in chosen)
     folder = found[0].parent if found else None
-    return Dataset(config.name, "multiclass", train, test, test, kept, origin, synthetic=not found, folder=folder)
+    return Dataset(
+        config.name,
+        "multiclass",
+        train,
+        test,
+        kept,
+        origin,
+        synthetic=not found,
+        folder=folder,
+        preparation=Pictures(),
+    )
 
 
 def _read_folder(pictures: Path, targets: Path) -> Split:

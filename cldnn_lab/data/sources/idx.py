@@ -9,16 +9,18 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import choose_classes, keep_classes
-from cldnn_lab.data.config import IdxConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.download import download
 from cldnn_lab.data.files import check_given, find, list_folders
+from cldnn_lab.data.options import DataConfig
+from cldnn_lab.data.preparation import Pictures
 from cldnn_lab.data.splits import split_as_sklearn
 
 FILES = (
@@ -38,7 +40,24 @@ TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
 Bytes = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def load(config: IdxConfig, data_root: Path) -> Dataset:
+@dataclass
+class Options(DataConfig):
+    """MNIST and its relatives: idx or idx.gz files, else Keras's own download.
+
+    Attributes:
+        collection: which set: where it is looked for, its class names, and what Keras would download.
+        path: the folder of the four files; null to look under ``data_root`` and in the system.
+        test_fraction: null for the files' own test set; else this share of the training files is the test
+            set, drawn as scikit-learn's ``train_test_split(random_state=data.split_seed)`` draws it, and the
+            files' own test set stays shut.
+    """
+
+    collection: str = field(default="mnist", metadata={"choices": ("mnist", "fashion_mnist")})
+    path: str | None = None
+    test_fraction: float | None = field(default=None, metadata={"above": 0, "below": 1})
+
+
+def load(config: Options, data_root: Path) -> Dataset:
     """Grey images of shape (28, 28, 1) in [0, 1], and their classes.
 
     Raises:
@@ -56,12 +75,12 @@ def load(config: IdxConfig, data_root: Path) -> Dataset:
         origin += f", {100 * config.test_fraction:g}% of the training files as test set instead of t10k-*"
     train, test = make_images(train), make_images(test)
     kept = tuple(names[c] for c in chosen)
-    return Dataset(config.name, "multiclass", train, test, test, kept, origin, folder=folder)
+    return Dataset(config.name, "multiclass", train, test, kept, origin, folder=folder, preparation=Pictures())
 
 
 def make_images(split: Split) -> Split:
     """Bytes of shape (N, H, W) as float32 of shape (N, H, W, 1) in [0, 1]."""
-    return Split(np.divide(split.x[..., None], np.float32(255), dtype=np.float32), split.y)
+    return Split(Pictures().convert(split.x), split.y)
 
 
 def read(collection: str, path: str | None, data_root: Path) -> tuple[*Bytes, str, Path | None]:

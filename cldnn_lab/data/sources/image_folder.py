@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import choose_classes
-from cldnn_lab.data.config import ImageFolderConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given
+from cldnn_lab.data.options import DataConfig
 from cldnn_lab.data.pictures import read_pictures
+from cldnn_lab.data.preparation import Pictures
 from cldnn_lab.data.splits import split_share
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 TRAIN, TESTS = "train", ("test", "val", "validation")
 
 
-def load(config: ImageFolderConfig, data_root: Path) -> Dataset:
+@dataclass
+class Options(DataConfig):
+    """The user's own pictures, a folder a class.
+
+    Attributes:
+        path: a folder with a folder a class, or with ``train/`` and ``test/`` (or ``val/``) that have them.
+        size: height and width every picture is resized to; null where all have one size.
+        gray: read them in grey (one channel) rather than in colour (three).
+        test_fraction: the share of each class that is the test set, where the folder has no ``test/``.
+    """
+
+    path: str | None = None
+    size: list[int] | None = field(default=None, metadata={"min": 1, "unit": "pixels"})
+    gray: bool = False
+    test_fraction: float = field(default=0.2, metadata={"above": 0, "below": 1})
+
+    def check(self) -> None:
+        super().check()
+        if self.path is None:
+            raise ConfigError("data.path: name the folder of pictures, such as data.path=pictures.")
+        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
+            raise ConfigError(f"data.size: {list(self.size)} is not a height and a width, such as [28,28].")
+
+
+def load(config: Options, data_root: Path) -> Dataset:
     """Pictures of shape (height, width, 1 or 3) in [0, 1], with the folders' names as classes.
 
     Raises:
@@ -56,7 +82,16 @@ def load(config: ImageFolderConfig, data_root: Path) -> Dataset:
         train, test = splits[0].take(stay), splits[0].take(out)
     kept = tuple(names[index] for index in chosen)
     origin = f"pictures of the folder {folder.name}"
-    return Dataset(config.name, "multiclass", train, test, test, kept, origin, folder=folder.parent)
+    return Dataset(
+        config.name,
+        "multiclass",
+        train,
+        test,
+        kept,
+        origin,
+        folder=folder.parent,
+        preparation=Pictures(gray=config.gray, size=size),
+    )
 
 
 def _list_folders(folder: Path) -> list[Path]:

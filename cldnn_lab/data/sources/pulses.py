@@ -16,14 +16,15 @@ was measured in those files, 1,000 sequences with 5,577 pulses, is what is made 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data.config import PulsesConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given, find, list_folders
+from cldnn_lab.data.options import DataConfig
 from cldnn_lab.data.safe_pickle import load_array
 
 FILES = ("pulsedata1-trn.npy", "pulsedata1-val.npy")
@@ -31,7 +32,34 @@ SHORTEST, MEAN_LENGTH, MEAN_WAIT, OVERHANG = 3, 5.0, 7.9, 14  # steps
 HEIGHTS = (0.5, 1.0)
 
 
-def load(config: PulsesConfig, data_root: Path) -> Dataset:
+@dataclass
+class Options(DataConfig):
+    """Square pulses and the triangles that answer them, a value per time step: the published files, or made after them.
+
+    Attributes:
+        path: the folder of ``pulsedata1-trn.npy`` and ``pulsedata1-val.npy``; null to look under
+            ``data_root``, and to make the sequences if none are there.
+        reversed: swap input and target, and run time backwards.
+        train_size, test_size: sequences made.
+        length: steps of a sequence made.
+        noise: how far from 0 the noise on inputs and targets made reaches, either way; it is uniform.
+        seed: draws the sequences.
+    """
+
+    path: str | None = None
+    reversed: bool = False
+    train_size: int = field(default=500, metadata={"min": 2, "unit": "sequences"})
+    test_size: int = field(default=500, metadata={"min": 2, "unit": "sequences"})
+    length: int = field(default=100, metadata={"min": 20, "unit": "steps"})
+    noise: float = field(default=0.01, metadata={"min": 0, "max": 1})
+    seed: int = field(default=1, metadata={"min": 0, "max": 2**32 - 1})
+
+    def check(self) -> None:
+        super().check()
+        self.refuse_classes("has targets that are numbers")
+
+
+def load(config: Options, data_root: Path) -> Dataset:
     """Sequences of shape (steps, 1) with targets of the same shape: a regression at every step.
 
     Raises:
@@ -52,7 +80,7 @@ def load(config: PulsesConfig, data_root: Path) -> Dataset:
         train, test = (Split(split.y[:, ::-1], split.x[:, ::-1]) for split in (train, test))
         origin += ", reversed"
     folder = found[0].parent if found else None
-    return Dataset(config.name, "regression", train, test, test, (), origin, synthetic=not found, folder=folder)
+    return Dataset(config.name, "regression", train, test, (), origin, synthetic=not found, folder=folder)
 
 
 def _read(path: Path) -> Split:
@@ -62,7 +90,7 @@ def _read(path: Path) -> Split:
     return Split(pair[0][..., None].astype(np.float32), pair[1][..., None].astype(np.float32))
 
 
-def make_pulses(config: PulsesConfig, count: int, rng: np.random.Generator) -> Split:
+def make_pulses(config: Options, count: int, rng: np.random.Generator) -> Split:
     """``count`` sequences of inputs and of targets."""
     pulses, triangles = rng.uniform(-config.noise, config.noise, (2, count, config.length)).astype(np.float32)
     for pulse, triangle in zip(pulses, triangles, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.classes import choose_classes, keep_classes
-from cldnn_lab.data.config import ArraysConfig
 from cldnn_lab.data.dataset import Dataset, Split, Task
 from cldnn_lab.data.files import check_given
 from cldnn_lab.data.labels import number_classes
+from cldnn_lab.data.options import DataConfig
+from cldnn_lab.data.preparation import Numbers
 from cldnn_lab.data.safe_pickle import load_archive, load_array
 from cldnn_lab.data.splits import split_share
 
@@ -21,7 +23,34 @@ WHOLE = ("x", "y")
 SPLIT = ("x_train", "y_train", "x_test", "y_test")
 
 
-def load(config: ArraysConfig, data_root: Path) -> Dataset:
+@dataclass
+class Options(DataConfig):
+    """The user's own arrays.
+
+    Attributes:
+        path: an ``.npz`` with x and y (or x_train, y_train, x_test, y_test), a folder of ``.npy`` files of
+            these names, or one ``.npy`` of a pair ``[x, y]`` or a dict of them.
+        task: ``auto`` (whole numbers in y are classes; anything else a regression), or which it is.
+        divide_by: x is divided by this, such as 255 for bytes.
+        time_axis: which axis of an example is time when it is read as a sequence.
+        test_fraction: the share of each class that is the test set, where the file has none.
+    """
+
+    path: str | None = None
+    task: str = field(default="auto", metadata={"choices": ("auto", "multiclass", "binary", "regression")})
+    divide_by: float = field(default=1.0, metadata={"above": 0})
+    time_axis: int = field(default=0, metadata={"min": 0, "max": 2})
+    test_fraction: float = field(default=0.2, metadata={"above": 0, "below": 1})
+
+    def check(self) -> None:
+        super().check()
+        if self.path is None:
+            raise ConfigError("data.path: name the file of arrays, such as data.path=mine.npz.")
+        if self.task in ("regression", "binary"):
+            self.refuse_classes("has one target" if self.task == "binary" else "has targets that are numbers")
+
+
+def load(config: Options, data_root: Path) -> Dataset:
     """Examples as they are in the file, divided by ``divide_by``, with classes or numbers as targets.
 
     Raises:
@@ -60,13 +89,22 @@ def load(config: ArraysConfig, data_root: Path) -> Dataset:
         classes = tuple(classes[index] for index in chosen)
     elif config.classes is not None:
         raise ConfigError(f"data.classes: the targets in {path} are numbers, so classes must stay null.")
-    train, test = (Split(_scale(split.x, config.divide_by), split.y) for split in splits)
+    preparation = Numbers(divide_by=config.divide_by)
+    train, test = (Split(preparation.convert(split.x), split.y) for split in splits)
     if config.time_axis >= max(train.x.ndim - 1, 1):
         raise ConfigError(
             f"data.time_axis: {config.time_axis} is not an axis of examples of shape {train.x.shape[1:]}."
         )
     return Dataset(
-        config.name, task, train, test, test, classes, path.name, time_axis=config.time_axis, folder=path.parent
+        config.name,
+        task,
+        train,
+        test,
+        classes,
+        path.name,
+        time_axis=config.time_axis,
+        folder=path.parent,
+        preparation=preparation,
     )
 
 
@@ -130,16 +168,10 @@ def _check_numbers(splits: list[Split], path: Path) -> None:
         )
 
 
-def _divide(config: ArraysConfig, split: Split, task: Task, path: Path) -> list[Split]:
+def _divide(config: Options, split: Split, task: Task, path: Path) -> list[Split]:
     try:
         strata = None if task == "regression" else split.y
         stay, out = split_share(strata, len(split), config.test_fraction, config.split_seed)
     except ValueError as error:
         raise ConfigError(f"{path}: a class has one example: too few to train on and to test.") from error
     return [split.take(stay), split.take(out)]
-
-
-def _scale(x: np.ndarray, divisor: float) -> np.ndarray:
-    if divisor == 1:
-        return x.astype(np.float32)
-    return np.divide(x, np.float32(divisor), dtype=np.float32, casting="same_kind")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data import cifar10
 from cldnn_lab.data.classes import choose_classes, keep_classes
-from cldnn_lab.data.config import Cifar10GrayConfig
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given, find, list_folders
+from cldnn_lab.data.options import DataConfig
 from cldnn_lab.data.pictures import read_pictures
+from cldnn_lab.data.preparation import Pictures
+from cldnn_lab.data.sources import cifar10
 
 FOLDERS = ("cifar10_gray28", "cifar10_gray", "CIFAR10")
 # Luma of ITU-R BT.601, which is also what Pillow's conversion to grey computes.
@@ -20,7 +22,23 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _BORDER = 2  # pixels cut off on every side of 32 to leave 28
 
 
-def load(config: Cifar10GrayConfig, data_root: Path) -> Dataset:
+@dataclass
+class Options(DataConfig):
+    """CIFAR-10 in grey, 28x28: the PNG folders, else made from CIFAR-10.
+
+    Attributes:
+        path: the folder of ``Train/<class>/`` and ``Test/<class>/``, or of CIFAR-10's batches; null to look
+            under ``data_root``.
+        per_class: training pictures of each class, the first by name; null for all.
+        test_per_class: the same for the test set.
+    """
+
+    path: str | None = None
+    per_class: int | None = field(default=1000, metadata={"min": 1, "unit": "pictures"})
+    test_per_class: int | None = field(default=100, metadata={"min": 1, "unit": "pictures"})
+
+
+def load(config: Options, data_root: Path) -> Dataset:
     """Grey images of shape (28, 28, 1) in [0, 1], and their classes.
 
     Raises:
@@ -36,14 +54,16 @@ def load(config: Cifar10GrayConfig, data_root: Path) -> Dataset:
             _read_tree(folder, chosen, limit, key) for folder, (limit, key) in zip(found, limits, strict=True)
         )
         origin = "CIFAR-10 in grey, 28x28, pictures in Train and Test"
-        return Dataset(config.name, "multiclass", train, test, test, kept, origin, folder=found[0].parent)
+        return Dataset(
+            config.name, "multiclass", train, test, kept, origin, folder=found[0].parent, preparation=Pictures()
+        )
     *in_colour, files, folder = cifar10.read(config.path, data_root, None, None)
     train, test = (
         _convert_to_grey(keep_classes(_keep_first(split, limit, key), chosen, len(cifar10.CLASSES)))
         for split, (limit, key) in zip(in_colour, limits, strict=True)
     )
     origin = f"CIFAR-10 in grey, cropped to 28x28, from {files}"
-    return Dataset(config.name, "multiclass", train, test, test, kept, origin, folder=folder)
+    return Dataset(config.name, "multiclass", train, test, kept, origin, folder=folder, preparation=Pictures())
 
 
 def _read_tree(folder: Path, chosen: list[int], limit: int | None, key: str) -> Split:

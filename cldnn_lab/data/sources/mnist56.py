@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.data.config import Mnist56Config
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given, find, list_folders
-from cldnn_lab.data.idx import make_images, read
+from cldnn_lab.data.options import DataConfig
+from cldnn_lab.data.preparation import Pictures
 from cldnn_lab.data.safe_pickle import load_array
+from cldnn_lab.data.sources.idx import make_images, read
 
 TRAINING = 2000  # the first so many fives and sixes of the training set; of the test set, all
 
 
-def load(config: Mnist56Config, data_root: Path) -> Dataset:
+@dataclass
+class Options(DataConfig):
+    """The fives and sixes of MNIST, as a binary task.
+
+    Attributes:
+        path: the folder of MNIST's four files, or ``mnist56.npy``; null to look under ``data_root``.
+    """
+
+    path: str | None = None
+
+    def check(self) -> None:
+        super().check()
+        self.refuse_classes("is fives against sixes")
+
+
+def load(config: Options, data_root: Path) -> Dataset:
     """Grey images of shape (28, 28, 1) in [0, 1]: 2,000 to train on, and the test set's 1,850.
 
     Raises:
@@ -34,7 +51,7 @@ def load(config: Mnist56Config, data_root: Path) -> Dataset:
         (x, y), (x_test, y_test), files, folder = read("mnist", config.path, data_root)
         train, test = _keep_fives_and_sixes(x, y, TRAINING), _keep_fives_and_sixes(x_test, y_test, None)
         origin = f"fives and sixes of MNIST, {files}"
-    return Dataset(config.name, "binary", train, test, test, ("5", "6"), origin, folder=folder)
+    return Dataset(config.name, "binary", train, test, ("5", "6"), origin, folder=folder, preparation=Pictures())
 
 
 def _keep_fives_and_sixes(x: np.ndarray, y: np.ndarray, count: int | None) -> Split:
@@ -52,8 +69,7 @@ def _read_document_file(path: Path) -> tuple[Split, Split]:
 
 def _split(path: Path, x: np.ndarray, y: np.ndarray) -> Split:
     if x.shape[1:] in ((28, 28), (28, 28, 1)) and x.dtype.kind in "uif":
-        scale = np.float32(255 if x.dtype.kind in "ui" else 1)
-        x = np.divide(x.reshape(-1, 28, 28, 1), scale, dtype=np.float32, casting="unsafe")
+        x = Pictures().convert(x.reshape(-1, 28, 28, 1))
         if y.dtype.kind in "uifb" and y.size == len(x) and np.isin(y, (0, 1)).all():
             return Split(x, y.reshape(-1).astype(np.int32))
         raise ConfigError(f"{path}: there is not one target of 0 or 1 for each of its {len(x)} images.")
