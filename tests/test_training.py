@@ -343,6 +343,46 @@ def test_averaged_weights_end_where_keras_fit_puts_them(name: str, tmp_path: Pat
     says(AVERAGE, "equal", name, tmp_path)
 
 
+OPTIONS = """
+import keras, numpy as np
+from cldnn_lab.training.engines.base import make_engine
+from cldnn_lab.training.fit import fit
+from cldnn_lab.training.metrics import OfProbabilities
+from cldnn_lab.training.plan import Plan
+
+draw = np.random.default_rng(0)
+x, y = draw.normal(size=(24, 3)).astype(np.float32), draw.integers(0, 4, 24).astype(np.int32)
+weights = np.where(y == 1, 3, 1).astype(np.float32)
+
+def network():
+    keras.utils.set_random_seed(3)
+    L = keras.layers
+    model = keras.Sequential([L.Input((3,)), L.Dense(4)])
+    optimizer = keras.optimizers.AdamW(0.05, weight_decay=0.1, gradient_accumulation_steps=2, global_clipnorm=0.5)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=[OfProbabilities(keras.metrics.AUC(name="auc"), "softmax", 4)])
+    return model
+
+plain, model = network(), network()
+plan = Plan.of(24, batch_size=4, epochs=2, steps=None, validate_every=None, seed=1)
+for epoch in range(2):
+    order = plan.order(epoch)
+    fitted = plain.fit(x[order], y[order], batch_size=4, shuffle=False, verbose=0, class_weight={1: 3.0})
+outcome = fit(make_engine(model, fast_layers=True), plan, (x, y, weights), (x, y))
+for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+np.testing.assert_allclose(outcome.rows[-1]["loss"], fitted.history["loss"][0], rtol=1e-4)
+np.testing.assert_allclose(outcome.rows[-1]["auc"], fitted.history["auc"][0], rtol=1e-3)
+print("equal")
+"""
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+def test_weights_of_examples_and_accumulated_gradients_are_those_of_keras_fit(name: str, tmp_path: Path) -> None:
+    pytest.importorskip(name)
+    says(OPTIONS, "equal", name, tmp_path)
+
+
 def test_the_best_row_is_one_with_a_figure() -> None:
     nan = float("nan")
     rows = [{"epoch": e, "val_loss": loss} for e, loss in ((1, nan), (2, 3.0), (3, 2.0), (4, nan))]

@@ -73,9 +73,9 @@ def fit_with_keras(session: Session, **options: Any) -> list[np.ndarray]:
         session.dataset.train.x,
         losses.make_targets(model.loss, session.dataset.task, session.dataset.train.y, session.dataset.outputs),
     )
-    for epoch in range(2):
+    for epoch in range(session.plan.total // session.plan.per_epoch):
         order = session.plan.order(epoch)
-        model.fit(x[order], y[order], batch_size=32, epochs=1, shuffle=False, verbose=0, **options)
+        model.fit(x[order], y[order], batch_size=session.plan.batch_size, shuffle=False, verbose=0, **options)
     return model.get_weights()
 
 
@@ -247,3 +247,42 @@ def test_metrics_of_windows_are_measured_on_every_test_example(prepared) -> None
     measured = session.measure(session.dataset.test)
     difference = predict(session) - session.dataset.test.y
     assert measured["mae"] == pytest.approx(np.abs(difference).mean(), rel=1e-4)
+
+
+OPTIMIZERS = {
+    "weight decay": ("optimizer=adamw", "optimizer.weight_decay=0.1"),
+    "accumulation": ("optimizer=sgd", "optimizer.gradient_accumulation_steps=2", "optimizer.learning_rate=0.5"),
+    "average": ("optimizer.use_ema=true", "optimizer.ema_momentum=0.8", "optimizer.ema_overwrite_frequency=2"),
+    "clipping": ("optimizer=sgd", "optimizer.clipnorm=0.01", "optimizer.learning_rate=1"),
+    "clipping together": ("optimizer=sgd", "optimizer.global_clipnorm=0.01", "optimizer.learning_rate=1"),
+    "loss scaling": ("optimizer=sgd", "optimizer.loss_scale_factor=64", "optimizer.learning_rate=0.5"),
+    "accumulation with a schedule": (
+        "optimizer.gradient_accumulation_steps=2", "optimizer.weight_decay=0.1", "schedule=cosine",
+        "optimizer.learning_rate=0.05",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", OPTIMIZERS)
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled update"])
+def test_options_of_the_optimizer_train_what_keras_fit_trains(
+    prepared, options: str, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cldnn_lab.training.kernels import update
+
+    overrides = (*OPTIMIZERS[options], "epochs=1", "batch_size=10")
+    keras_own = prepared(*overrides, "fast_layers=false")
+    initial = keras_own.model.get_weights()
+    expected = fit_with_keras(keras_own)
+    if compiled:
+        monkeypatch.setattr(update, "_MANY_WEIGHTS", 1)
+    assert_trains_as(prepared(*overrides, f"fast_layers={str(compiled).lower()}"), expected)
+    assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(expected, initial, strict=True))
+
+
+def test_a_schedule_counts_batches_whether_gradients_are_accumulated_or_not(prepared) -> None:
+    rates = []
+    for steps in ("null", "2"):
+        session = prepared("schedule=cosine", f"optimizer.gradient_accumulation_steps={steps}", "epochs=4")
+        rates.append([row["learning_rate"] for row in session.fit().rows])
+    assert rates[0] == pytest.approx(rates[1]) and rates[1][-1] == pytest.approx(0, abs=1e-9)

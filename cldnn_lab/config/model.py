@@ -13,6 +13,8 @@ InputKind = Literal["image", "sequence", "vector", "tokens", "any"]
 CELLS = ("SimpleRNN", "GRU", "LSTM")
 
 _AUTO = "auto"
+# The first changes the shape, Keras cannot compute the second on JAX.
+_NOT_EVERYWHERE = ("RandomCrop", "RandomElasticTransform")
 _OTHER_AUGMENTATION = ("AugMix", "GaussianDropout", "GaussianNoise", "RandAugment")
 _RATES = {"rate", "dropout", "recurrent_dropout"}
 _SIZES = {"kernel_size", "pool_size", "strides", "dilation_rate"}
@@ -73,7 +75,7 @@ def _check_augmentation(layers: Any) -> None:
         )
     check_targets(layers, "model.augmentation")
     known = [*(name for name in keras_names("layers") if name.startswith("Random")), *_OTHER_AUGMENTATION]
-    known = [name for name in known if name != "RandomCrop"]  # which changes the shape
+    known = [name for name in known if name not in _NOT_EVERYWHERE]
     for index, layer in enumerate(layers):
         target = str(layer.get("_target_", "")) if isinstance(layer, Mapping) else ""
         module, _, name = target.rpartition(".")
