@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,10 +18,11 @@ from omegaconf import DictConfig
 
 from cldnn_lab.config import explain
 from cldnn_lab.config.arguments import put_overrides_first
-from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.groups import CONFIGS
 from cldnn_lab.config.schema import Config
-from cldnn_lab.launch.preflight import check_config
+from cldnn_lab.launch.job import run_job, say
+from cldnn_lab.launch.preflight import Completed, Refused
+from cldnn_lab.runs import lock
 
 if TYPE_CHECKING:
     from cldnn_lab.runs.directory import Run
@@ -29,33 +30,40 @@ if TYPE_CHECKING:
 log = logging.getLogger("cldnn_lab")
 
 
-class Unfinished(Exception):
-    """A run that ended early, with everything it had already written."""
-
-
-def train(config: Config, run: Run) -> None:
+def train(config: Config, run: Run) -> dict[str, Any]:
     """Run ``config`` and leave its results in ``run``.
+
+    Returns:
+        What metrics.json holds.
 
     Raises:
         ConfigError: for what is wrong with the data or the model, before training starts.
-        Unfinished: if the loss or a weight stopped being a number.
         KeyboardInterrupt: if the user stopped it, after what there is was written.
     """
     started = time.perf_counter()
     settings = config.settings
     from cldnn_lab import data, diagnostics
     from cldnn_lab.launch import backend
+    from cldnn_lab.runs.fingerprint import compute_config_fingerprint, compute_fingerprint
+    from cldnn_lab.runs.objective import check_objective
+    from cldnn_lab.runs.resume import check_data
 
     backend.bind(config.backend, settings.threads)
     run.check()
     # Data first: a file that is missing or broken is told before Keras, which takes seconds, is imported.
     dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers)
     log.info("Data: %s: %s (%s)", dataset.name, dataset.provenance, dataset.sizes)
+    config_fingerprint, data_fingerprint = compute_config_fingerprint(config), data.fingerprint(dataset)
+    fingerprint = compute_fingerprint(config_fingerprint, data_fingerprint)
+    resumed = settings.resume and run.has_trained
+    if resumed:
+        check_data(run, fingerprint, dataset.provenance)
     policy = backend.start(config, dataset.nbytes)
     from cldnn_lab import runs
     from cldnn_lab.evaluation.metrics import evaluate
     from cldnn_lab.evaluation.predictor import Predictor
     from cldnn_lab.runs import results
+    from cldnn_lab.runs.recorder import StateRecorder
     from cldnn_lab.training.checkpoint import Checkpoint
     from cldnn_lab.training.listeners.base import Listener
     from cldnn_lab.training.listeners.callbacks import make_callbacks, make_loggers
@@ -68,16 +76,22 @@ def train(config: Config, run: Run) -> None:
     title = f"{config.choices.get('model', 'model')} on {dataset.name}"
     subject = diagnostics.Subject(session.model, dataset, predictor, title)
     diagnostics.check_diagnostics(config.diagnostics, subject)
+    if settings.objective is not None:
+        check_objective(settings.objective, results.expect_metrics(config, session, policy, predictor))
     listening = diagnostics.make_listeners(config.diagnostics, subject, run.folder, epoch_of=session.plan.epoch_of)
+    checkpoint = Checkpoint(run.folder, settings.checkpoint.seconds)
     listeners = [
+        StateRecorder(run, session.plan),
         History(run.folder / runs.HISTORY),
         *make_callbacks(config.callbacks, run.folder, session.metrics, session.derived),
         *make_loggers(config, run.folder, session.plan),
         *listening.values(),
-        Checkpoint(run.folder, 60),
+        checkpoint,
     ]
-    run.clear()
-    results.write_before_training(run, session, policy)
+    if not resumed:
+        run.clear()
+    run.begin_training(config_fingerprint, fingerprint, session.plan.total, resumed=resumed)
+    results.write_before_training(run, session, policy, data_fingerprint)
     log.info("%s", results.introduce(session, policy))
 
     test: dict[str, float] = {}
@@ -96,85 +110,62 @@ def train(config: Config, run: Run) -> None:
                 results.write_evaluation(run, evaluated, dataset, title=title)
         if stop.made and outcome.status == "completed":
             outcome.status = "interrupted"
-        seconds = time.perf_counter() - started
+        seconds = outcome.seconds_before + time.perf_counter() - started
         metrics = results.collect(config, session, outcome, policy, test, evaluated, seconds)
         results.write_metrics(run, metrics)
-        for listener in listeners:
-            if isinstance(listener, Listener):
-                listener.on_run_end(metrics)
+        run.record(state=outcome.status, step=outcome.steps, reason=results.explain_status(outcome))
+    if not settings.checkpoint.keep and outcome.status != "interrupted":
+        checkpoint.remove()
+    for listener in listeners:
+        if isinstance(listener, Listener):
+            listener.on_run_end(metrics)
     log.info("%s", results.format_metrics(metrics, run.folder))
     if stop.made or outcome.status == "interrupted":
         raise KeyboardInterrupt
     if outcome.status == "completed":
         left = {name: options for name, options in config.diagnostics.items() if name not in listening}
         diagnostics.run_diagnostics(left, subject, run.folder)
-    if outcome.status == "diverged":
-        raise Unfinished(
-            f"the loss or a weight stopped being a number in epoch {outcome.diverged_at}, at batch {outcome.steps}: "
-            "the run is marked diverged; try a smaller optimizer.learning_rate or optimizer.clipnorm=1."
-        )
+    return metrics
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
-def job(config: DictConfig) -> None:
-    """One run of the command line, or one of a sweep, in the directory that Hydra made for it.
+def job(config: DictConfig) -> float:
+    """One run of the command line, or one job of a sweep, in the directory that Hydra made for it.
 
-    A run that fails leaves its exit status in :data:`_failures`, so that the runs of a sweep after it go on.
+    What goes wrong is in the state of the run; the jobs of a sweep after it go on.
+
+    Returns:
+        The objective, for a sweeper; NaN of a run that was not completed.
+
+    Raises:
+        KeyboardInterrupt: if the user stopped it.
     """
-    from cldnn_lab.launch import backend
-    from cldnn_lab.runs.directory import Run
-
-    taken = HydraConfig.get()
-    folder = Path(taken.runtime.output_dir)
-    try:
-        checked_config = check_config(config, taken.runtime.choices)
-    except ConfigError as mistake:  # of a sweeper that did not say beforehand what it would run
-        status = _say(f"in the run with {' '.join(taken.overrides.task)}: {mistake}", 2)
-    else:
-        Run(folder).save_places(checked_config.settings.data_root, getattr(checked_config.data, "path", None))
-        if backend.is_bound_to(checked_config.backend, checked_config.settings.threads):
-            status = attempt(checked_config, Run(folder))
-        else:
-            status = backend.run_apart(folder)
-    if status:
-        _failures.append(status)
-
-
-_failures: list[int] = []
-
-
-def attempt(config: Config, run: Run) -> int:
-    """Train, and say in one sentence what prevented it; the exit status that this means."""
-    try:
-        train(config, run)
-    except ConfigError as mistake:
-        return _say(str(mistake), 2)
-    except Unfinished as reason:
-        return _say(str(reason), 3)
-    return 0
+    return run_job(train, config, HydraConfig.get())
 
 
 def main() -> None:
     """The command line: what the user did wrong is one sentence on standard error and a non-zero exit."""
     # Hydra then hands its exceptions on instead of printing them in its own words.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    _failures.clear()
     sys.argv[1:] = put_overrides_first(sys.argv[1:])
     try:
         job()
+    except Refused as refused:
+        say(str(refused.mistake))
+        raise
+    except Completed as completed:
+        print(f"The run in {completed.folder} is completed already: nothing was trained.")
+        raise
     except KeyboardInterrupt:
-        sys.exit(_say("stopped by the user; what was finished is kept.", 130))
+        say("stopped by the user; what was finished is kept.")
+        sys.exit(130)
     except Exception as error:
         if not explain.is_users_error(error):
             raise
-        sys.exit(_say(explain.explain(error), 2))
-    if _failures:
-        sys.exit(_failures[0])
-
-
-def _say(sentence: str, status: int) -> int:
-    print(f"error: {sentence}", file=sys.stderr)
-    return status
+        say(explain.explain(error))
+        sys.exit(2)
+    finally:
+        lock.release_all()
 
 
 if __name__ == "__main__":

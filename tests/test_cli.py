@@ -227,7 +227,7 @@ def test_a_sweep_goes_on_after_a_run_that_diverged_and_exits_non_zero(cli, tmp_p
 
 
 def test_two_runs_of_the_same_second_do_not_share_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cldnn_lab.launch.preflight import take_directory
+    from cldnn_lab.runs import take_directory
 
     monkeypatch.chdir(tmp_path)
     assert [take_directory("outputs/day/second", "hydra.run.dir", ours=False) for _ in range(3)] == [

@@ -34,6 +34,19 @@ PRECISIONS = ("float32", "mixed_bfloat16", "auto")
 
 
 @dataclass
+class CheckpointSettings:
+    """When a run saves what it needs to be resumed.
+
+    Attributes:
+        seconds: between two checkpoints; None saves none.
+        keep: keep the last one of a completed run.
+    """
+
+    seconds: float | None = field(default=60.0, metadata={"above": 0, "unit": "seconds"})
+    keep: bool = False
+
+
+@dataclass
 class Settings:
     """The top-level keys of a config that are plain values.
 
@@ -62,6 +75,10 @@ class Settings:
         callbacks: Keras callbacks by name, as :func:`cldnn_lab.config.callbacks.check_callbacks` has them.
         logger: loggers by name, each with its options, as :func:`cldnn_lab.config.loggers.parse_loggers` has them.
         diagnostics: names of the diagnostics to run after training, with or without their options.
+        objective: the figure of metrics.json that a sweeper is given; None for test_accuracy, or the error of a
+            regression.
+        resume: go on with the run that ``hydra.run.dir`` holds, from its last checkpoint.
+        checkpoint: when to save what that takes.
         about: what an experiment file says of itself: document, part, published and measured figures.
     """
 
@@ -87,6 +104,9 @@ class Settings:
     callbacks: Any = None
     logger: Any = None
     diagnostics: Any = None
+    objective: str | None = None
+    resume: bool = False
+    checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     about: Any = None
 
 

@@ -38,15 +38,12 @@ def parse_dataclass(cls: type[T], values: Mapping[str, Any], where: str = "") ->
     try:
         value = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), dict(values)))
     except (ConfigKeyError, ConfigAttributeError) as error:
-        known = [item.name for item in dataclasses.fields(cls)]  # type: ignore[arg-type]
-        raise ConfigError(f"{prefix}{error.key}: unknown key; {suggest(error.key, known)}.") from error
+        known = [str(key) for key in error.parent_node or ()]
+        raise ConfigError(f"{prefix}{error.full_key}: unknown key; {suggest(error.key, known)}.") from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"{prefix}{error.full_key}: {first_line(error)}.") from error
     assert isinstance(value, cls)
-    for item in dataclasses.fields(value):  # type: ignore[arg-type]
-        given = getattr(value, item.name)
-        for one in given if isinstance(given, list) else [given]:
-            _check(f"{prefix}{item.name}", one, item.metadata)
+    _check_fields(value, prefix)
     return value
 
 
@@ -68,6 +65,16 @@ def resolve(node: DictConfig, where: str) -> dict[str, Any]:
 def first_line(error: Exception) -> str:
     """What an error says first, without its full stop."""
     return str(error).strip().splitlines()[0].rstrip(".")
+
+
+def _check_fields(value: Any, prefix: str) -> None:
+    for item in dataclasses.fields(value):
+        given = getattr(value, item.name)
+        if dataclasses.is_dataclass(given):
+            _check_fields(given, f"{prefix}{item.name}.")
+            continue
+        for one in given if isinstance(given, list) else [given]:
+            _check(f"{prefix}{item.name}", one, item.metadata)
 
 
 def _check(where: str, value: Any, limits: Mapping[str, Any]) -> None:

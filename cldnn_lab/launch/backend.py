@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.quiet import silence_backends
 from cldnn_lab.launch import cores, device
+from cldnn_lab.runs.lock import get_descriptors
 from cldnn_lab.training.policy import Policy, choose_policy
 
 if TYPE_CHECKING:
@@ -108,21 +111,35 @@ def start(config: Config, data_bytes: int = 0) -> Policy:
     return chosen
 
 
-def run_apart(folder: Path) -> int:
-    """Train what ``folder``'s config says in a new process; its exit status.
+def run_apart(folder: Path, train: Callable[..., Any]) -> int:
+    """Run a job in a new process, on the config that is in its run directory.
+
+    Args:
+        folder: the run directory; if this process holds it, so does the new one.
+        train: the function that trains, one that can be imported by its name.
+
+    Returns:
+        The exit status of the process.
 
     Raises:
         KeyboardInterrupt: if the user stopped it.
     """
+    command = [sys.executable, "-m", "cldnn_lab.launch.worker", str(folder), f"{_module(train)}:{train.__qualname__}"]
     # Ctrl-C reaches both processes; the one that trains writes what it has, so this one waits for it.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main_thread else None
     try:
         with cores.use_all_cores():  # a new process inherits the cores of the thread that starts it
-            status = subprocess.run(
-                [sys.executable, "-m", "cldnn_lab.launch.worker", str(folder)], check=False
-            ).returncode
+            status = subprocess.run(command, check=False, pass_fds=get_descriptors(folder)).returncode
     finally:
-        signal.signal(signal.SIGINT, before)
+        if main_thread:
+            signal.signal(signal.SIGINT, before)
     if status == 130:
         raise KeyboardInterrupt
     return status
+
+
+def _module(function: Callable[..., Any]) -> str:
+    """The name to import the module of ``function`` by, which is another one than ``__main__`` for a program's own."""
+    spec = sys.modules[function.__module__].__spec__
+    return function.__module__ if spec is None else spec.name

@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from cldnn_lab.storage.lock import LockUnsupported, lock_file
+
 AVAILABLE: frozenset[int] = frozenset(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ())
 _taken: dict[int, int] = {}  # core to the descriptor of its locked file
 
@@ -64,15 +66,8 @@ def _folder() -> Path | None:
 
 
 def _locked(path: Path) -> int | None:
-    """The descriptor of ``path``, locked; None if another process has it."""
-    import fcntl
-
-    descriptor = None
+    """The descriptor of ``path``, locked; None if another process has it or it cannot be locked."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return descriptor
-    except OSError:
-        if descriptor is not None:
-            os.close(descriptor)
+        return lock_file(path)
+    except (OSError, LockUnsupported):
         return None

@@ -11,9 +11,11 @@ from cldnn_lab.runs.directory import (
     NAMES,
     PREDICTOR,
     Run,
-    describe_environment,
     open,
+    take_directory,
 )
+from cldnn_lab.runs.environment import describe_environment
+from cldnn_lab.runs.state import STATE, State
 
 __all__ = [
     "CONFIG",
@@ -25,7 +27,10 @@ __all__ = [
     "MODEL",
     "NAMES",
     "PREDICTOR",
+    "STATE",
     "Run",
+    "State",
     "describe_environment",
     "open",
+    "take_directory",
 ]

@@ -1,8 +1,9 @@
 """The run directory: what is in it, written whole, read back by the same names.
 
+    run.json                 what has become of the run, and which process works on it
     .hydra/config.yaml       the composed config
     metrics.json             one flat mapping of figures and facts
-    history.csv              a row an epoch
+    history.csv              a row per epoch
     accuracy.png, loss.png   the curves (and further pictures)
     model.keras, model.txt   the trained network and its layer table
     predictor.json           how its inputs are prepared and its outputs are read
@@ -18,11 +19,8 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import subprocess
-import sys
+import tempfile
 from collections.abc import Callable, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +29,12 @@ from omegaconf import DictConfig, OmegaConf
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.diagnostics import list_files
 from cldnn_lab.evaluation.predictor import FILE as PREDICTOR
+from cldnn_lab.evaluation.predictor import Predictor
+from cldnn_lab.runs import state as states
+from cldnn_lab.runs.process import identify_process
+from cldnn_lab.runs.state import STATE, State
 from cldnn_lab.storage import manifest, tables
+from cldnn_lab.training.checkpoint import FILE as CHECKPOINT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +46,8 @@ CONFIG = ".hydra/config.yaml"
 DIAGNOSTICS = "diagnostics"  # the folder of the diagnostics of a finished run
 # Every name under which a run writes, its diagnostics left out.
 NAMES = (
-    METRICS, HISTORY, MODEL, PREDICTOR, LAYERS, ENVIRONMENT, "accuracy.png", "loss.png", "normalised_error.png",
-    "metric_*.png",
+    STATE, METRICS, HISTORY, MODEL, PREDICTOR, LAYERS, ENVIRONMENT, CHECKPOINT, "accuracy.png", "loss.png",
+    "normalised_error.png", "metric_*.png",
     "confusion_matrix.png", "accuracy_by_snr.csv", "accuracy_by_snr.png",
 )  # fmt: skip
 
@@ -68,13 +71,50 @@ class Run:
         manifest.check(self.folder, [*NAMES, *list_files()])
 
     def clear(self) -> None:
-        """Take away what an earlier run in the same directory wrote, so that none of it is taken for this one's."""
+        """Take away what an earlier run in the same directory wrote, all but the state, so that none of it is taken for
+        this one's."""
         later = self.folder / DIAGNOSTICS
         if (later / manifest.LIST).is_file():
             manifest.remove(later)
             manifest.remove_empty(later)
-        manifest.remove(self.folder)
+        manifest.remove(self.folder, keep=[STATE])
         manifest.begin_list(self.folder)
+
+    @property
+    def state(self) -> State | None:
+        """What has become of the run; None if the directory holds none, or one from before states were kept.
+
+        Raises:
+            ConfigError: if run.json is broken.
+        """
+        return states.read(self.folder)
+
+    @property
+    def has_trained(self) -> bool:
+        """Whether the run of the recorded state began to train, and its files are in the directory."""
+        state = self.state
+        return state is not None and state.step is not None
+
+    def start(self, config_fingerprint: str | None, before: State | None = None) -> None:
+        """Record that this process begins a run here.
+
+        Args:
+            before: the state of the run that it resumes, if it does.
+        """
+        manifest.begin_list(self.folder)
+        states.start(self.folder, config_fingerprint, before)
+
+    def begin_training(self, config_fingerprint: str, fingerprint: str, steps: int, *, resumed: bool) -> None:
+        """Record that training begins: from the first step, or ``resumed`` from where it was."""
+        state = self.state
+        if state is None or state.is_over or state.process != identify_process():
+            self.start(config_fingerprint, state if resumed else None)
+        step = state.step if resumed and state is not None else 0
+        self.record(state="training", fingerprint=fingerprint, step=step, steps=steps)
+
+    def record(self, **changes: Any) -> None:
+        """Record what is new of the run, by the names of :class:`~cldnn_lab.runs.state.State`."""
+        states.update(self.folder, **changes)
 
     def write(self, name: str, fill: Callable[[Path], object]) -> Path:
         """Let ``fill`` write the file ``name``, whole or not at all, and list it; the finished path."""
@@ -184,6 +224,50 @@ class Run:
             raise ConfigError(f"{path} cannot be loaded as a Keras model: {str(error).splitlines()[0]}") from error
 
 
+def take_directory(wanted: str, key: str, *, ours: bool) -> str:
+    """Make the directory of a run or of a sweep and return its name.
+
+    Args:
+        wanted: the name.
+        key: under which the config has it.
+        ours: the user gave the name, so an existing directory is meant; otherwise, where another that
+            began in the same second has it, ``-2``, ``-3``, ... is added.
+
+    Raises:
+        ConfigError: if it cannot be written.
+    """
+    number, name = 1, wanted
+    while True:
+        path = Path(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(exist_ok=ours)
+            with tempfile.TemporaryFile(dir=path):
+                return name
+        except FileExistsError as error:
+            if ours or not path.is_dir():
+                raise ConfigError(f"{key}: {error.filename or name} is a file, not a directory.") from error
+            number += 1
+            name = f"{wanted}-{number}"
+        except OSError as error:
+            raise ConfigError(
+                f"{key}: cannot write to {path} ({error.strerror}); choose another folder with {key}=<folder>."
+            ) from error
+
+    def predict(self, x: Any) -> Any:
+        """The scores of the trained network for new examples (examples, outputs): probabilities where it gives any; for
+        regression, its values.
+
+        Args:
+            x: examples as the run's data source has them, see
+                :meth:`cldnn_lab.evaluation.predictor.Predictor.prepare`.
+
+        Raises:
+            ConfigError: if there is no network, or the examples do not fit it.
+        """
+        return Predictor.load(self.folder).predict(self.model(), x)
+
+
 def open(folder: str | os.PathLike[str]) -> Run:
     """The run in ``folder``.
 
@@ -194,63 +278,3 @@ def open(folder: str | os.PathLike[str]) -> Run:
     if not path.is_dir():
         raise ConfigError(f"{path} is not a directory; give the run directory that training printed at its end.")
     return Run(path)
-
-
-def describe_environment() -> dict[str, Any]:
-    """What the run was computed with: versions, operating system and the project's git revision, if any."""
-    names = (
-        "keras",
-        "tensorflow",
-        "jax",
-        "torch",
-        "numpy",
-        "scipy",
-        "scikit-learn",
-        "hydra-core",
-        "omegaconf",
-    )
-    versions = {name: _find_version(name) for name in ("cldnn-lab", *names)}
-    return {
-        "python": platform.python_version(),
-        **{f"version.{name}": version for name, version in versions.items() if version},
-        "system": platform.platform(),
-        "processor": _find_processor(),
-        "command": " ".join(sys.argv),
-        **_find_git_revision(),
-    }
-
-
-def _find_version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _find_processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
-
-
-def _find_git_revision() -> dict[str, Any]:
-    """Revision of the checkout that this code runs from, and whether it has uncommitted changes."""
-    here = Path(__file__).resolve().parent
-
-    def git(*arguments: str) -> str:
-        result = subprocess.run(
-            ["git", "-C", str(here), *arguments], capture_output=True, text=True, timeout=10, check=True
-        )
-        return result.stdout.strip()
-
-    try:
-        # A package installed inside somebody else's repository is not that repository's code.
-        git("ls-files", "--error-unmatch", Path(__file__).name)
-        return {
-            "git_revision": git("rev-parse", "HEAD"),
-            "git_dirty": bool(git("status", "--porcelain", "-uno")),
-        }
-    except (OSError, subprocess.SubprocessError):
-        return {}

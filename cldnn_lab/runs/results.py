@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from cldnn_lab import runs
 from cldnn_lab.config.quiet import silence_backends
 from cldnn_lab.config.schema import Config
-from cldnn_lab.data import fingerprint
 from cldnn_lab.data.dataset import Dataset
-from cldnn_lab.evaluation.metrics import Evaluation
+from cldnn_lab.evaluation.metrics import Evaluation, evaluate
 from cldnn_lab.evaluation.predictor import Predictor
 from cldnn_lab.figures.confusion import draw_confusion
 from cldnn_lab.figures.curves import draw_curves
@@ -122,7 +122,30 @@ def introduce(session: Session, policy: Policy) -> str:
     )
 
 
-def write_before_training(run: Run, session: Session, policy: Policy) -> None:
+def expect_metrics(config: Config, session: Session, policy: Policy, predictor: Predictor) -> dict[str, Any]:
+    """What metrics.json of a completed run will hold, as far as that is known before training; the values of figures
+    mean nothing yet."""
+    dataset = session.dataset
+    shape = dataset.test.y.shape if dataset.task == "regression" else (len(dataset.test), dataset.outputs)
+    guess = np.full(shape, 1 / dataset.outputs, np.float32)
+    evaluation = evaluate(predictor, guess, dataset.test)
+    watched = ("loss", *(metric.name for metric in session.metrics), *session.derived)
+    rows = [{"epoch": 0.0, "step": 0.0, **{part + name: 0.0 for part in ("", "val_") for name in watched}}]
+    test = {name: 0.0 for name in ("seconds", *watched)}
+    return collect(config, session, Outcome(rows=rows), policy, test, evaluation, 0.0)
+
+
+def explain_status(outcome: Outcome) -> str | None:
+    """Why training ended early, in one sentence; None if it did not."""
+    if outcome.status == "diverged":
+        return (
+            f"the loss or a weight stopped being a number in epoch {outcome.diverged_at}, at batch {outcome.steps}: "
+            "the run is marked diverged; try a smaller optimizer.learning_rate or optimizer.clipnorm=1."
+        )
+    return "the user stopped it." if outcome.status == "interrupted" else None
+
+
+def write_before_training(run: Run, session: Session, policy: Policy, data_fingerprint: str) -> None:
     """What is known before the first batch: the layer table and the environment."""
     run.write(runs.LAYERS, lambda path: path.write_text(summarize(session.model) + "\n", encoding="utf-8"))
     run.write_json(
@@ -133,7 +156,7 @@ def write_before_training(run: Run, session: Session, policy: Policy) -> None:
             "device": policy.device,
             "data_source": session.dataset.origin,
             "data_folder": None if session.dataset.folder is None else str(session.dataset.folder),
-            "data_fingerprint": fingerprint(session.dataset),
+            "data_fingerprint": data_fingerprint,
         },
     )
 

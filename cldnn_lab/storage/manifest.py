@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from cldnn_lab.config.errors import ConfigError
@@ -66,10 +66,18 @@ def add(folder: Path, paths: Iterable[Path]) -> None:
         _save(folder, [*listed, *new])
 
 
-def remove(folder: Path) -> None:
-    """Remove the regular files that the list of ``folder`` names, the folders that this leaves empty, and the list."""
+def remove(folder: Path, keep: Collection[str] = ()) -> None:
+    """Remove the regular files that the list of ``folder`` names, the folders that this leaves empty, and the list.
+
+    Args:
+        keep: names of files that stay, and stay listed.
+    """
     root = folder.resolve()
-    for name in list_names(folder):
+    listed = list_names(folder)
+    kept = [name for name in listed if name in keep]
+    for name in listed:
+        if name in kept:
+            continue
         path = folder / name
         if not path.parent.resolve().is_relative_to(root):  # a list that somebody wrote
             continue
@@ -79,6 +87,9 @@ def remove(folder: Path) -> None:
         for parent in path.parents:
             if parent == folder or not remove_empty(parent):
                 break
+    if kept:
+        _save(folder, kept)
+        return
     for file in (folder / LIST, *atomic.list_partial(folder / LIST)):
         file.unlink(missing_ok=True)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import random
 import sys
 import time
@@ -38,13 +39,13 @@ class Checkpoint(Listener):
 
     Args:
         folder: of the run.
-        seconds: between two checkpoints, at least; 0 for one after every call of the engine.
+        seconds: between two checkpoints, at least; 0 for one after every call of the engine, None to write none.
     """
 
-    def __init__(self, folder: Path, seconds: float) -> None:
+    def __init__(self, folder: Path, seconds: float | None) -> None:
         super().__init__()
         self.path, self.seconds = folder / FILE, seconds
-        self._due = 0.0
+        self._due = math.inf
 
     def exists(self) -> bool:
         """Whether there is one to go on from."""
@@ -62,7 +63,9 @@ class Checkpoint(Listener):
         """
         if self.exists():
             self._restore()
-        self._due = time.monotonic() + self.seconds
+        self._began = time.monotonic()
+        if self.seconds is not None:
+            self._due = self._began + self.seconds
 
     def on_batches_end(self, step: int, logs: dict[str, float]) -> None:
         """Write one, if it is time."""
@@ -71,7 +74,8 @@ class Checkpoint(Listener):
 
     def on_interrupt(self) -> None:
         """Write one, so that nothing that was trained is lost."""
-        self.save()
+        if self.seconds is not None:
+            self.save()
 
     def save(self) -> None:
         """Write the training as it stands."""
@@ -82,8 +86,10 @@ class Checkpoint(Listener):
             for group, variables in _variables(self.model).items()
             for index, variable in enumerate(variables)
         }
+        outcome = dataclasses.asdict(training.outcome)
+        outcome["seconds_before"] += began - self._began
         about: dict[str, Any] = {
-            "outcome": dataclasses.asdict(training.outcome),
+            "outcome": outcome,
             "logs": training.logs,
             "elapsed": training.elapsed,
             "random": _pack(_random_states(), "random", arrays),

@@ -22,6 +22,7 @@ class Outcome:
         first_step_seconds: from the start of :func:`fit` to the end of the first call, nearly all compilation.
         diverged_at: epoch (from 1) in which the loss or a weight stopped being a finite number, else None.
         restored: number of the evaluation, from 0, whose weights a callback put back at the end; None for the last.
+        seconds_before: wall-clock seconds of training in earlier processes, up to the checkpoint that was taken up.
         stopped_early: whether a callback ended the training before the plan was done.
         weights_replaced: whether a callback put other weights, such as the best ones, in place of the last.
     """
@@ -36,6 +37,7 @@ class Outcome:
     diverged_at: int | None = None
     stopped_early: bool = False
     restored: int | None = None
+    seconds_before: float = 0.0
     weights_replaced: bool = False
 
     @property
