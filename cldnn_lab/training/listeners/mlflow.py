@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,20 @@ def make(options: MlflowOptions, config: Config, folder: Path, plan: Plan) -> li
         uri = Path(uri).absolute().as_uri()
     if uri.startswith("file:"):
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # MLflow 3 asks for consent to write files
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).absolute().parent.mkdir(parents=True, exist_ok=True)
+    artifacts = None
+    if uri.startswith("sqlite:"):
+        if find_spec("sqlalchemy") is None:
+            raise ConfigError(
+                "logger.mlflow.tracking_uri: a database needs the whole of MLflow (pip install mlflow); null logs to a "
+                "folder."
+            )
+        beside = Path(uri.removeprefix("sqlite:///")).absolute().parent
+        beside.mkdir(parents=True, exist_ok=True)
+        artifacts = (beside / "mlartifacts").as_uri()  # MLflow's own choice is the folder that the program is in
     try:
         client = MlflowClient(tracking_uri=uri)
         found = client.get_experiment_by_name(options.experiment)
-        experiment = found.experiment_id if found else client.create_experiment(options.experiment)
+        experiment = found.experiment_id if found else client.create_experiment(options.experiment, artifacts)
     except Exception as error:
         raise ConfigError(f"logger.mlflow.tracking_uri: {uri} cannot be written to: {_first_line(error)}.") from error
     return [Mlflow(client, experiment, options.run_name or folder.name, flatten(config), folder, plan)]
