@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -85,50 +82,3 @@ def test_what_is_no_augmentation_is_refused(composed, layer: str, words: tuple[s
     assert all(word in str(refusal.value) for word in words), str(refusal.value)
     with pytest.raises(ConfigError, match=r"model\.augmentation must be a list"):
         check_model({"layers": [{"_target_": "keras.layers.Flatten"}], "augmentation": "flip"})
-
-
-AUGMENTED = """
-import keras, numpy as np
-from cldnn_lab.training.engines.base import make_engine
-
-L = keras.layers
-draw = np.random.default_rng(0)
-x, y = draw.random((32, 12, 12, 3), dtype=np.float32), draw.integers(0, 3, 32).astype(np.int32)
-order = np.arange(32, dtype=np.int32).reshape(2, 16)
-
-def run(*augmentation):
-    keras.utils.set_random_seed(1)
-    layers = [L.Input((12, 12, 3)), *(make() for make in augmentation), L.Flatten(), L.Dense(3, activation="softmax")]
-    model = keras.Sequential(layers)
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    engine = make_engine(model)
-    engine.prepare([x[:16], y[:16]])
-    data = [engine.keep(x), engine.keep(y)]
-    figures = []
-    for work in (engine.train, engine.train, engine.test, engine.test):
-        engine.reset_metrics()
-        work(data, order, 0, 2)
-        figures.append(engine.logs()["loss"])
-    return figures
-
-layers = (lambda: L.RandomFlip("horizontal"), lambda: L.RandomTranslation(0.2, 0.2), lambda: L.RandomRotation(0.1))
-first, second = run(*layers), run(*layers)
-assert first == second, "the seed decides"
-assert first[2] == first[3], "evaluation is not augmented"
-assert first[:2] != run()[:2], "training is"
-print("augmented")
-"""
-
-
-@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
-def test_augmentation_works_inside_the_loop_of_every_backend(name: str, tmp_path: Path) -> None:
-    pytest.importorskip(name)
-    done = subprocess.run(
-        [sys.executable, "-c", AUGMENTED],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "KERAS_BACKEND": name},
-    )
-    assert done.stdout.strip() == "augmented", done.stderr

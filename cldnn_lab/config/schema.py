@@ -182,6 +182,7 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
     optimizer = resolve(config.optimizer, "optimizer")
     schedule = resolve(config.schedule, "schedule") if config.schedule else None
     check_optimizer(optimizer, schedule)
+    optimizer["learning_rate"] = float(optimizer["learning_rate"])  # Keras takes no whole number for it
     callbacks = check_callbacks(settings.callbacks, schedule)
     # What the network really ends in is seen once it is built; the knob, where there is one, tells earlier.
     check_loss(settings.loss, model.get("output_activation"))
