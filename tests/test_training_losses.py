@@ -286,3 +286,10 @@ def test_a_schedule_counts_batches_whether_gradients_are_accumulated_or_not(prep
         session = prepared("schedule=cosine", f"optimizer.gradient_accumulation_steps={steps}", "epochs=4")
         rates.append([row["learning_rate"] for row in session.fit().rows])
     assert rates[0] == pytest.approx(rates[1]) and rates[1][-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_augmentation_that_xla_cannot_compile_is_refused_before_training(prepared) -> None:
+    turn = "+model.augmentation=[{_target_:keras.layers.RandomRotation,factor:0.1}]"
+    with pytest.raises(ConfigError, match="RandomRotation on TensorFlow; set xla=false"):
+        prepared(turn, "xla=true")
+    assert prepared(turn, "xla=false").model.layers

@@ -32,6 +32,11 @@ from cldnn_lab.training.schedules import make_schedule
 
 log = logging.getLogger(__name__)
 
+# Layers whose operation of TensorFlow's (ImageProjectiveTransformV3) XLA does not have.
+_MOVES_PIXELS = (
+    "AugMix", "RandAugment", "RandomPerspective", "RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Session:
@@ -211,7 +216,12 @@ def _network(config: Config, dataset: Dataset, shape: tuple[int, ...], **statefu
 def _check_xla(model: keras.Model, policy: Policy) -> None:
     """XLA cannot compile the cuDNN kernels that Keras gives recurrent layers on a GPU of TensorFlow's; layers in the
     lab's order call none."""
-    if policy.backend != "tensorflow" or not policy.xla or policy.device.startswith("CPU"):
+    if policy.backend != "tensorflow" or not policy.xla:
+        return
+    for layer in model.layers:
+        if type(layer).__name__ in _MOVES_PIXELS:
+            raise ConfigError(f"xla: XLA cannot compile {type(layer).__name__} on TensorFlow; set xla=false.")
+    if policy.device.startswith("CPU"):
         return
     for layer in model._flatten_layers():
         if not layer.supports_jit and "inner_loop" not in vars(layer):
