@@ -64,8 +64,9 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     from cldnn_lab.runs import results
     from cldnn_lab.runs.recorder import StateRecorder
     from cldnn_lab.training.checkpoint import Checkpoint
+    from cldnn_lab.training.listeners.base import Listener
+    from cldnn_lab.training.listeners.callbacks import make_callbacks, make_loggers
     from cldnn_lab.training.listeners.history import History
-    from cldnn_lab.training.listeners.tensorboard import callbacks
     from cldnn_lab.training.session import prepare
     from cldnn_lab.training.stop import StopRequest
 
@@ -81,7 +82,8 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     listeners = [
         StateRecorder(run, session.plan),
         History(run.folder / runs.HISTORY),
-        *callbacks(settings, run.folder, session.plan),
+        *make_callbacks(config.callbacks, run.folder, session.metrics, session.derived),
+        *make_loggers(config, run.folder, session.plan),
         *listening.values(),
         checkpoint,
     ]
@@ -114,6 +116,9 @@ def train(config: Config, run: Run) -> dict[str, Any]:
         run.record(state=outcome.status, step=outcome.steps, reason=results.explain_status(outcome))
     if not settings.checkpoint.keep and outcome.status != "interrupted":
         checkpoint.remove()
+    for listener in listeners:
+        if isinstance(listener, Listener):
+            listener.on_run_end(metrics)
     log.info("%s", results.format_metrics(metrics, run.folder))
     if stop.made or outcome.status == "interrupted":
         raise KeyboardInterrupt

@@ -130,7 +130,7 @@ def test_builds_and_trains(name: str, composed: dict[str, catalogue.Experiment],
     dataset = data.load(config.data, data_root, prefers=config.prefers)
     session = prepare(config, dataset, choose_policy(config.settings, "tensorflow", config.model, "CPU, 2 threads"))
     model, window = session.engine.model, config.settings.window
-    x, y = dataset.train.x[:4], make_targets(session.loss, dataset.task, dataset.train.y[:4], dataset.outputs)
+    x, y = dataset.train.x[:4], make_targets(model.loss, dataset.task, dataset.train.y[:4], dataset.outputs)
     before = [np.array(weight) for weight in model.get_weights()]
     model.run_eagerly = True
     loss = model.train_on_batch(*((x, y) if window is None else (x[:, :window], y[:, :window])))

@@ -88,7 +88,7 @@ x, y = draw.normal(size=(64, 3)).astype(np.float32), draw.integers(0, 4, 64).ast
 def trained(activation):
     keras.utils.set_random_seed(3)
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(4, activation=activation)])
-    model.compile(keras.optimizers.SGD(0.5), losses.make_loss("crossentropy", activation, "multiclass", 0.5)[0])
+    model.compile(keras.optimizers.SGD(0.5), losses.make_loss("crossentropy", activation, "multiclass"))
     return model
 
 for activation in ("softmax", "sigmoid", "tanh", "softplus", "relu", "exponential"):
@@ -108,7 +108,7 @@ for activation in ("softplus", "exponential", "relu"):
     keras.utils.set_random_seed(3)
     end = keras.layers.Dense(4, activation=activation, bias_initializer="ones")
     model = keras.Sequential([keras.layers.Input((3,)), end])
-    model.compile(keras.optimizers.Adam(0.02), losses.make_loss("crossentropy", activation, "multiclass", 0.5)[0])
+    model.compile(keras.optimizers.Adam(0.02), losses.make_loss("crossentropy", activation, "multiclass"))
     assert model.predict(x, verbose=0).max() > 1
     before = model.evaluate(x, y, verbose=0)
     model.fit(x, y, batch_size=16, epochs=20, verbose=0)
@@ -136,7 +136,7 @@ def test_a_new_process_loads_a_model_with_the_lab_s_own_loss(tmp_path: Path) -> 
     from cldnn_lab.training import losses
 
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(4, activation="sigmoid")])
-    model.compile("sgd", losses.make_loss("crossentropy", "sigmoid", "multiclass", 0.5)[0])
+    model.compile("sgd", losses.make_loss("crossentropy", "sigmoid", "multiclass"))
     model.save(tmp_path / "model.keras")
     says(LOADED, "NormalisedCrossentropy", "tensorflow", tmp_path)
 
@@ -341,6 +341,85 @@ print("equal")
 def test_averaged_weights_end_where_keras_fit_puts_them(name: str, tmp_path: Path) -> None:
     pytest.importorskip(name)
     says(AVERAGE, "equal", name, tmp_path)
+
+
+OPTIONS = """
+import keras, numpy as np
+from cldnn_lab.training.engines.base import make_engine
+from cldnn_lab.training.fit import fit
+from cldnn_lab.training.metrics import OfProbabilities
+from cldnn_lab.training.plan import Plan
+
+draw = np.random.default_rng(0)
+x, y = draw.normal(size=(24, 3)).astype(np.float32), draw.integers(0, 4, 24).astype(np.int32)
+weights = np.where(y == 1, 3, 1).astype(np.float32)
+
+def network():
+    keras.utils.set_random_seed(3)
+    L = keras.layers
+    model = keras.Sequential([L.Input((3,)), L.Dense(4)])
+    optimizer = keras.optimizers.AdamW(0.05, weight_decay=0.1, gradient_accumulation_steps=2, global_clipnorm=0.5)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=[OfProbabilities(keras.metrics.AUC(name="auc"), "softmax", 4)])
+    return model
+
+plain, model = network(), network()
+plan = Plan.of(24, batch_size=4, epochs=2, steps=None, validate_every=None, seed=1)
+for epoch in range(2):
+    order = plan.order(epoch)
+    fitted = plain.fit(x[order], y[order], batch_size=4, shuffle=False, verbose=0, class_weight={1: 3.0})
+outcome = fit(make_engine(model, fast_layers=True), plan, (x, y, weights), (x, y))
+for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+np.testing.assert_allclose(outcome.rows[-1]["loss"], fitted.history["loss"][0], rtol=1e-4)
+np.testing.assert_allclose(outcome.rows[-1]["auc"], fitted.history["auc"][0], rtol=1e-3)
+print("equal")
+"""
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+def test_weights_of_examples_and_accumulated_gradients_are_those_of_keras_fit(name: str, tmp_path: Path) -> None:
+    pytest.importorskip(name)
+    says(OPTIONS, "equal", name, tmp_path)
+
+
+AUGMENTED = """
+import keras, numpy as np
+from cldnn_lab.training.engines.base import make_engine
+
+L = keras.layers
+draw = np.random.default_rng(0)
+x, y = draw.random((32, 12, 12, 3), dtype=np.float32), draw.integers(0, 3, 32).astype(np.int32)
+order = np.arange(32, dtype=np.int32).reshape(2, 16)
+
+def run(*augmentation):
+    keras.utils.set_random_seed(1)
+    layers = [L.Input((12, 12, 3)), *(make() for make in augmentation), L.Flatten(), L.Dense(3, activation="softmax")]
+    model = keras.Sequential(layers)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    engine = make_engine(model)
+    engine.prepare([x[:16], y[:16]])
+    data = [engine.keep(x), engine.keep(y)]
+    figures = []
+    for work in (engine.train, engine.train, engine.test, engine.test):
+        engine.reset_metrics()
+        work(data, order, 0, 2)
+        figures.append(engine.logs()["loss"])
+    return figures
+
+layers = (lambda: L.RandomFlip("horizontal"), lambda: L.RandomTranslation(0.2, 0.2), lambda: L.RandomRotation(0.1))
+first, second = run(*layers), run(*layers)
+assert first == second, "the seed decides"
+assert first[2] == first[3], "evaluation is not augmented"
+assert first[:2] != run()[:2], "training is"
+print("augmented")
+"""
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+def test_augmentation_works_inside_the_loop_of_every_backend(name: str, tmp_path: Path) -> None:
+    pytest.importorskip(name)
+    says(AUGMENTED, "augmented", name, tmp_path)
 
 
 def test_the_best_row_is_one_with_a_figure() -> None:

@@ -44,6 +44,18 @@ def check_loss(loss: str, output_activation: str | None, task: Task | None = Non
         )
 
 
+def check_label_smoothing(label_smoothing: float, loss: str) -> None:
+    """Refuse smoothed labels for a loss that is no cross-entropy.
+
+    Raises:
+        ConfigError: naming the loss.
+    """
+    if label_smoothing and loss in ("mse", "mae"):
+        raise ConfigError(
+            f"label_smoothing: only the cross-entropies take it, and the loss is {loss}; set label_smoothing=0."
+        )
+
+
 def choose_loss(loss: str, output_activation: str | None, task: Task) -> str:
     """The loss's own name where the config says ``auto``: cross-entropy where the outputs can be probabilities
     (or logits), the mean squared error for regression and for outputs that can be negative, such as tanh."""

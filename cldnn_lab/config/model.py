@@ -13,6 +13,9 @@ InputKind = Literal["image", "sequence", "vector", "tokens", "any"]
 CELLS = ("SimpleRNN", "GRU", "LSTM")
 
 _AUTO = "auto"
+# The first changes the shape, Keras cannot compute the second on JAX.
+_NOT_EVERYWHERE = ("RandomCrop", "RandomElasticTransform")
+_OTHER_AUGMENTATION = ("AugMix", "GaussianDropout", "GaussianNoise", "RandAugment")
 _RATES = {"rate", "dropout", "recurrent_dropout"}
 _SIZES = {"kernel_size", "pool_size", "strides", "dilation_rate"}
 _COUNTS = {"filters", "units", "num_layers", "input_dim", "output_dim", "growth"}
@@ -39,6 +42,7 @@ def check_model(model: Mapping[str, Any]) -> None:
         )
     if "cell" in model:
         _check_cell(model["cell"], "model.cell")
+    _check_augmentation(model.get("augmentation"))
     for index, layer in enumerate(layers):
         if not isinstance(layer, Mapping) or "_target_" not in layer:
             raise ConfigError(
@@ -58,6 +62,28 @@ def _check_input(model: Mapping[str, Any]) -> None:
         value = model.get(key, _AUTO)
         if value != _AUTO and not _is_count(value):
             raise ConfigError(f"model.{key} must be auto (taken from the data) or a positive integer; got {value!r}.")
+
+
+def _check_augmentation(layers: Any) -> None:
+    """Only layers that change examples at random, in training alone, and leave their shape may be put first."""
+    if not layers:
+        return
+    if not isinstance(layers, Sequence) or isinstance(layers, str):
+        raise ConfigError(
+            "model.augmentation must be a list of layers, such as [{_target_: keras.layers.RandomFlip, "
+            f"mode: horizontal}}]; got {layers!r}."
+        )
+    check_targets(layers, "model.augmentation")
+    known = [*(name for name in list_keras_names("layers") if name.startswith("Random")), *_OTHER_AUGMENTATION]
+    known = [name for name in known if name not in _NOT_EVERYWHERE]
+    for index, layer in enumerate(layers):
+        target = str(layer.get("_target_", "")) if isinstance(layer, Mapping) else ""
+        module, _, name = target.rpartition(".")
+        if module != "keras.layers" or name not in known:
+            raise ConfigError(
+                f"model.augmentation[{index}]: {target or layer!r} does not change examples in training alone; "
+                f"{suggest(name, known)}."
+            )
 
 
 def _check_argument(model: Mapping[str, Any], place: str, key: str, value: Any) -> None:

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from cldnn_lab.config.backend import BACKENDS, choose_backend
+from cldnn_lab.config.callbacks import check_callbacks
+from cldnn_lab.config.class_weight import check_class_weight
 from cldnn_lab.config.diagnostics import choose_diagnostics
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.config.loss import LOSSES, check_loss
+from cldnn_lab.config.loggers import LoggerOptions, parse_loggers
+from cldnn_lab.config.loss import LOSSES, check_label_smoothing, check_loss
+from cldnn_lab.config.metrics import list_metrics
 from cldnn_lab.config.model import InputKind, check_model
 from cldnn_lab.config.modules import import_module
 from cldnn_lab.config.paths import make_absolute
@@ -27,7 +31,6 @@ if TYPE_CHECKING:
     from cldnn_lab.data.options import DataConfig
 
 PRECISIONS = ("float32", "mixed_bfloat16", "auto")
-LOGGERS = ("tensorboard",)
 
 
 @dataclass
@@ -55,6 +58,10 @@ class Settings:
         window: time steps of truncated back-propagation through time; None for whole sequences.
         seed: of initial weights, dropout and the order of examples.
         loss: a name from :data:`cldnn_lab.config.loss.LOSSES`; ``auto`` fits the task and what the network ends in.
+        metrics: what is watched beside the loss: names of :data:`cldnn_lab.config.metrics.NAMES` or ``_target_`` nodes;
+            None for the accuracy, or for a regression the normalised error.
+        class_weight: what each class counts in the training loss: ``balanced``, or weights by class; None: all alike.
+        label_smoothing: share of each target that the cross-entropies spread evenly over all classes.
         threshold: score from which a binary example counts as class 1.
         backend: which library Keras computes with; auto takes JAX for recurrent networks, else TensorFlow, as far as
             they are installed.
@@ -66,7 +73,8 @@ class Settings:
         data_on_device: keep all data where it is computed with; None where it fits.
         threads: processor threads to compute with; None for all that the process may use.
         data_root: folder under which data files are looked for; made absolute, as ``data.path`` is.
-        logger: ``tensorboard`` writes event files beside the run's own files; None writes none.
+        callbacks: Keras callbacks by name, as :func:`cldnn_lab.config.callbacks.check_callbacks` has them.
+        logger: loggers by name, each with its options, as :func:`cldnn_lab.config.loggers.parse_loggers` has them.
         diagnostics: names of the diagnostics to run after training, with or without their options.
         objective: the figure of metrics.json that a sweeper is given; None for test_accuracy, or the error of a
             regression.
@@ -82,6 +90,9 @@ class Settings:
     window: int | None = field(default=None, metadata={"min": 1})
     seed: int = field(default=1, metadata={"min": 0, "max": 2**31 - 1})
     loss: str = field(default="auto", metadata={"choices": LOSSES})
+    metrics: Any = None
+    class_weight: Any = None
+    label_smoothing: float = field(default=0.0, metadata={"min": 0.0, "below": 1.0})
     threshold: float = field(default=0.5, metadata={"above": 0.0, "below": 1.0})
     backend: str = field(default="tensorflow", metadata={"choices": BACKENDS})
     precision: str = field(default="float32", metadata={"choices": PRECISIONS})
@@ -91,7 +102,8 @@ class Settings:
     data_on_device: bool | None = None
     threads: int | None = field(default=None, metadata={"min": 1})
     data_root: str = "data"
-    logger: str | None = field(default=None, metadata={"choices": LOGGERS})
+    callbacks: Any = None
+    logger: Any = None
     diagnostics: Any = None
     objective: str | None = None
     resume: bool = False
@@ -109,6 +121,8 @@ class Config:
         model: the model's config node, still with its interpolations (``outputs: auto`` is filled in later).
         optimizer: constructor arguments of a Keras optimizer, with ``_target_``.
         schedule: of a Keras learning-rate schedule, with ``_target_``; None for a constant rate.
+        callbacks: ``_target_`` nodes of Keras callbacks, by name.
+        loggers: options of the loggers, by name.
         diagnostics: the diagnostics to run, each with its options.
         choices: which option of each group was taken, such as ``{"model": "cldnn"}``.
     """
@@ -118,6 +132,8 @@ class Config:
     model: DictConfig
     optimizer: dict[str, Any]
     schedule: dict[str, Any] | None
+    callbacks: dict[str, dict[str, Any]]
+    loggers: dict[str, LoggerOptions]
     diagnostics: dict[str, Any]
     choices: dict[str, str]
 
@@ -148,6 +164,10 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
             raise ConfigError(f"{group}: nothing chosen; choose one with {group}=<name> (--help lists them).")
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key not in groups])
     settings = parse_dataclass(Settings, resolve(plain, "config"))
+    list_metrics(settings.metrics)
+    check_class_weight(settings.class_weight)
+    check_label_smoothing(settings.label_smoothing, settings.loss)
+    loggers = parse_loggers(settings.logger)
     diagnostics = choose_diagnostics(settings.diagnostics)
 
     source = import_module("cldnn_lab.data.sources", config.data.get("source"), "data.source", "data source")
@@ -163,10 +183,12 @@ def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Confi
     optimizer = resolve(config.optimizer, "optimizer")
     schedule = resolve(config.schedule, "schedule") if config.schedule else None
     check_optimizer(optimizer, schedule)
+    optimizer["learning_rate"] = float(optimizer["learning_rate"])  # Keras takes no whole number for it
+    callbacks = check_callbacks(settings.callbacks, schedule)
     # What the network really ends in is seen once it is built; the knob, where there is one, tells earlier.
     check_loss(settings.loss, model.get("output_activation"))
     taken = {str(k): str(v) for k, v in (choices or {}).items() if not str(k).startswith("hydra/")}
-    return Config(settings, data, config.model, optimizer, schedule, diagnostics, taken)
+    return Config(settings, data, config.model, optimizer, schedule, callbacks, loggers, diagnostics, taken)
 
 
 def check_optimizer(optimizer: Mapping[str, Any], schedule: Mapping[str, Any] | None) -> None:

@@ -36,6 +36,13 @@ _KERAS = {
         SimpleRNNCell Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization
         StackedRNNCells Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D
         ZeroPadding2D ZeroPadding3D""",
+    "callbacks": "CSVLogger EarlyStopping ModelCheckpoint ReduceLROnPlateau TerminateOnNaN",
+    "metrics": """
+        AUC BinaryAccuracy CategoricalAccuracy CosineSimilarity F1Score FBetaScore FalseNegatives FalsePositives
+        LogCoshError MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError
+        Precision PrecisionAtRecall R2Score Recall RecallAtPrecision RootMeanSquaredError SensitivityAtSpecificity
+        SparseCategoricalAccuracy SparseTopKCategoricalAccuracy SpecificityAtSensitivity TopKCategoricalAccuracy
+        TrueNegatives TruePositives""",
     "optimizers": """
         Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion Muon Nadam RMSprop SGD ScheduleFreeAdamW""",
     "optimizers.schedules": """
@@ -90,8 +97,8 @@ def _check_target(target: Any, where: str) -> None:
         raise ConfigError(f"{where}: there is no {target}; {_shorten(suggest(name, allowed))}.")
     raise ConfigError(
         f"{where}: {target!r} is refused: only the building blocks of keras.layers, keras.initializers, "
-        "keras.regularizers, keras.constraints, keras.optimizers and this project's own cldnn_lab.models.layers "
-        "and .blocks may be named, and of them nothing that runs code or reads files."
+        "keras.regularizers, keras.constraints, keras.optimizers, keras.metrics, keras.callbacks and this project's "
+        "own cldnn_lab.models.layers and .blocks may be named, and of them nothing that runs code or reads files."
     )
 
 

@@ -64,9 +64,12 @@ def build(
     _check_input(config, input_shape, vocabulary, data_name)
 
     entry = keras.Input(shape=input_shape, batch_size=batch_size, dtype="int32" if vocabulary else None, name="input")
+    augmentation = _make_augmentation(config.get("augmentation") or [], tuple(entry.shape))
     stack = _make_layers(config["layers"])
     try:
-        network = keras.Sequential([entry, *(layer for _, layer in stack)], name=config.get("name", "model"))
+        network = keras.Sequential(
+            [entry, *augmentation, *(layer for _, layer in stack)], name=config.get("name", "model")
+        )
     except Exception as error:
         raise _explain(config["layers"], entry.shape, error, data_name) from error
     _check_shapes(stack, data_name)
@@ -164,6 +167,24 @@ def _check_input(
         ("sequence", "tokens"): "; use a model that embeds ids, such as model=word_rnn",
     }.get((kind, given), "")
     raise ConfigError(f"The model reads {reads}, but {data_name} gives {_READS[given]} of shape {input_shape}{hint}.")
+
+
+def _make_augmentation(nodes: Sequence[Mapping[str, Any]], shape: tuple[int | None, ...]) -> list[keras.layers.Layer]:
+    """The layers that change examples in training, in float32 whatever the precision policy."""
+    made: list[keras.layers.Layer] = []
+    for index, node in enumerate(nodes):
+        where = f"model.augmentation[{index}]"
+        with _use_float32():
+            layer = targets.instantiate(node, where)
+        try:
+            layer(keras.KerasTensor(shape))
+        except Exception as error:
+            raise ConfigError(
+                f"{where} ({type(layer).__name__}) cannot take input of shape {_format_shape(shape)}: "
+                f"{_extract_reason(error)}"
+            ) from error
+        made.append(layer)
+    return made
 
 
 def _make_layers(nodes: Sequence[Mapping[str, Any]]) -> list[tuple[int, keras.layers.Layer]]:

@@ -48,7 +48,7 @@ DIAGNOSTICS, PREDICTIONS = "diagnostics", "predictions"
 # Every name under which a run writes, its diagnostics left out.
 NAMES = (
     STATE, METRICS, HISTORY, MODEL, PREDICTOR, LAYERS, ENVIRONMENT, CHECKPOINT, "accuracy.png", "loss.png",
-    "normalised_error.png",
+    "normalised_error.png", "metric_*.png",
     "confusion_matrix.png", "accuracy_by_snr.csv", "accuracy_by_snr.png",
 )  # fmt: skip
 
@@ -211,8 +211,10 @@ class Run:
         """
         import keras
 
+        # Each registers what a saved model may hold.
         import cldnn_lab.models.layers
-        import cldnn_lab.training.crossentropy  # noqa: F401  (both register what a saved model may hold)
+        import cldnn_lab.training.crossentropy
+        import cldnn_lab.training.metrics  # noqa: F401
 
         path = self.folder / MODEL
         if not path.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ _SHOWN = (
     "test_sensitivity", "test_specificity", "train_accuracy", "train_loss", "train_normalised_error",
     "best_epoch", "best_by", "parameters", "epochs", "steps", "seconds", "samples_per_second", "data_source",
 )  # fmt: skip
+# The curves that have the name of their metric; those of others could be taken for another picture of the run.
+_CURVES = ("loss", "accuracy", "normalised_error")
 
 
 def write_metrics(run: Run, metrics: dict[str, Any]) -> None:
@@ -47,10 +50,11 @@ def collect(
 ) -> dict[str, Any]:
     """The flat mapping that metrics.json holds.
 
-    ``train_*`` are of the last evaluation, as Keras counts them: the running mean over the epoch's batches, dropout
-    on. ``test_*`` are measured on the test set after training. ``val_*`` are those of the last evaluation,
-    ``best_epoch`` and ``best_step`` those of the evaluation that is the best by ``best_by``: by default the test set
-    validates, and it is then the best on the very set that the test figures are of. ``validation_examples`` and
+    ``train_*`` are from the evaluation whose weights are kept, as Keras counts them: the running mean over the epoch's
+    batches, dropout on. ``test_*`` are measured on the test set after training. ``val_*`` are of the same evaluation:
+    the last one unless a callback put earlier weights back; ``weights_epoch`` and ``weights_step`` say which.
+    ``best_epoch`` and ``best_step`` are those of the evaluation that is the best by ``best_by``: by default the test
+    set validates, and it is then the best on the very set that the test figures are of. ``validation_examples`` and
     ``test_examples`` count what ``val_*`` and ``test_*`` are of; in windows, which take whole batches alone, the first
     may be fewer.
 
@@ -63,7 +67,7 @@ def collect(
     """
     dataset, last, speed = (
         session.dataset,
-        outcome.rows[-1] if outcome.rows else {},
+        outcome.kept,
         outcome.samples_per_second,
     )
     best = outcome.best
@@ -71,11 +75,13 @@ def collect(
     return {
         "status": outcome.status,
         **{f"test_{name}": value for name, value in test.items()},
-        **{f"train_{name}": last[name] for name in ("loss", "accuracy", "normalised_error") if name in last},
+        **{f"train_{name}": last[name] for name in _list_watched(last)},
         **{name: value for name, value in last.items() if name.startswith("val_")},
         **{f"test_{name}": value for name, value in (evaluation.metrics if evaluation else {}).items()},
         **({"best_epoch": best["epoch"], "best_step": best["step"]} if best else {}),
         **({"best_by": f"{validated_on} {outcome.judged_by}"} if best else {}),
+        **({"weights_epoch": last["epoch"], "weights_step": last["step"]} if last else {}),
+        "stopped_early": outcome.stopped_early,
         "validated_on": validated_on,
         "parameters": count_parameters(session.model),
         "epochs": outcome.steps / session.plan.per_epoch,
@@ -123,7 +129,7 @@ def expect_metrics(config: Config, session: Session, policy: Policy, predictor: 
     shape = dataset.test.y.shape if dataset.task == "regression" else (len(dataset.test), dataset.outputs)
     guess = np.full(shape, 1 / dataset.outputs, np.float32)
     evaluation = evaluate(predictor, guess, dataset.test)
-    watched = ("loss", "normalised_error") if dataset.task == "regression" else ("loss", "accuracy")
+    watched = ("loss", *(metric.name for metric in session.metrics), *session.derived)
     rows = [{"epoch": 0.0, "step": 0.0, **{part + name: 0.0 for part in ("", "val_") for name in watched}}]
     test = {name: 0.0 for name in ("seconds", *watched)}
     return collect(config, session, Outcome(rows=rows), policy, test, evaluation, 0.0)
@@ -159,17 +165,21 @@ def draw_history(run: Run, outcome: Outcome, dataset: Dataset, *, title: str, x:
     """A picture of each curve of the history; nothing if there was no evaluation."""
     history = outcome.history
     label = "test" if dataset.validates_on_test else "validation"
-    for metric in ("accuracy", "loss", "normalised_error"):
-        if metric in history:
-            draw_curves(
-                history,
-                metric,
-                run.folder / f"{metric}.png",
-                title=f"{title}: {metric.replace('_', ' ')}",
-                origin=dataset.origin,
-                validation_label=label,
-                x=x,
-            )
+    for metric in _list_watched(map(str, history)):
+        draw_curves(
+            history,
+            metric,
+            run.folder / (f"{metric}.png" if metric in _CURVES else f"metric_{metric}.png"),
+            title=f"{title}: {metric.replace('_', ' ')}",
+            origin=dataset.origin,
+            validation_label=label,
+            x=x,
+        )
+
+
+def _list_watched(history: Iterable[str]) -> list[str]:
+    """The loss and the metrics among the columns of a history."""
+    return [name.removeprefix("val_") for name in history if name.startswith("val_")]
 
 
 def write_evaluation(run: Run, evaluation: Evaluation, dataset: Dataset, *, title: str) -> None:
@@ -203,7 +213,9 @@ def save_model(run: Run, model: keras.Model, predictor: Predictor) -> None:
 
 def format_metrics(metrics: dict[str, Any], folder: Path) -> str:
     """The main figures as aligned lines, and where everything is."""
-    shown = [(name, metrics[name]) for name in _SHOWN if metrics.get(name) is not None]
+    watched = [f"test_{name}" for name in _list_watched(metrics)]
+    names = list(dict.fromkeys([*_SHOWN[:1], *watched, *_SHOWN[1:]]))
+    shown = [(name, metrics[name]) for name in names if metrics.get(name) is not None]
     width = max(len(name) for name, _ in shown)
     lines = [f"  {name:<{width}}  {_format_value(name, value)}" for name, value in shown]
     return "\n".join([*lines, f"Results: {folder}"])

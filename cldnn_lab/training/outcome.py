@@ -21,6 +21,7 @@ class Outcome:
         steady_seconds, steady_examples: the same without the first call of each shape, which compiles.
         first_step_seconds: from the start of :func:`fit` to the end of the first call, nearly all compilation.
         diverged_at: epoch (from 1) in which the loss or a weight stopped being a finite number, else None.
+        restored: number of the evaluation, from 0, whose weights a callback put back at the end; None for the last.
         seconds_before: wall-clock seconds of training in earlier processes, up to the checkpoint that was taken up.
         stopped_early: whether a callback ended the training before the plan was done.
         weights_replaced: whether a callback put other weights, such as the best ones, in place of the last.
@@ -35,6 +36,7 @@ class Outcome:
     steady_examples: int = 0
     diverged_at: int | None = None
     stopped_early: bool = False
+    restored: int | None = None
     seconds_before: float = 0.0
     weights_replaced: bool = False
 
@@ -42,6 +44,13 @@ class Outcome:
     def history(self) -> pd.DataFrame:
         """The rows as a table."""
         return pd.DataFrame(self.rows)
+
+    @property
+    def kept(self) -> dict[str, float]:
+        """The row of the history of the weights that the network is left with; empty if none was completed."""
+        if not self.rows:
+            return {}
+        return self.rows[-1 if self.restored is None else self.restored]
 
     @property
     def last_validation(self) -> dict[str, float]:

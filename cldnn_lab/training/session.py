@@ -12,21 +12,30 @@ import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.loss import choose_loss
+from cldnn_lab.config.metrics import list_metrics
 from cldnn_lab.config.schema import Config
 from cldnn_lab.config.targets import instantiate
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.models.build import build
 from cldnn_lab.models.ending import find_output_activation
 from cldnn_lab.training import losses
+from cldnn_lab.training.class_weights import weigh_examples
 from cldnn_lab.training.engines.base import Engine, make_engine
 from cldnn_lab.training.fit import fit
+from cldnn_lab.training.listeners.callbacks import find_restored
 from cldnn_lab.training.listeners.progress import Progress
+from cldnn_lab.training.metrics import check_metrics, make_metrics
 from cldnn_lab.training.outcome import Outcome
 from cldnn_lab.training.plan import Plan
 from cldnn_lab.training.policy import Policy
 from cldnn_lab.training.schedules import make_schedule
 
 log = logging.getLogger(__name__)
+
+# Layers whose operation of TensorFlow's (ImageProjectiveTransformV3) XLA does not have.
+_MOVES_PIXELS = (
+    "AugMix", "RandAugment", "RandomPerspective", "RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,8 @@ class Session:
         plan: how much is trained, in what portions.
         loss: name of the loss minimised.
         dataset: the data.
+        metrics: those that the trained network is compiled with.
+        weights: what each training example counts in the loss, (examples,); None where all count alike.
     """
 
     model: keras.Model
@@ -47,6 +58,8 @@ class Session:
     plan: Plan
     loss: str
     dataset: Dataset
+    metrics: Sequence[keras.metrics.Metric] = ()
+    weights: np.ndarray | None = None
 
     def fit(self, listeners: Sequence[keras.callbacks.Callback] = ()) -> Outcome:
         """Train as planned; afterwards ``model`` has the trained weights."""
@@ -58,6 +71,7 @@ class Session:
             listeners=[Progress(self.plan), *listeners],
             derive=self._derive,
         )
+        outcome.restored = find_restored(listeners)
         if self.engine.model is not self.model:
             trained = self.engine.model.trainable_variables
             for ours, theirs in zip(self.model.trainable_variables, trained, strict=True):
@@ -67,13 +81,18 @@ class Session:
     def _derive(self, logs: dict[str, float]) -> dict[str, float]:
         """The normalised errors of an evaluation: the mean squared error over the variance of the target, as report 001
         prints it; 1 is a guess at the mean."""
-        if self.dataset.task != "regression" or self.loss != "mse":
+        if not self.derived:
             return {}
         validated = self.plan.tested(len(self.dataset.validation))
         return {
             "normalised_error": logs["loss"] / float(np.var(self.dataset.train.y)),
             "val_normalised_error": logs["val_loss"] / float(np.var(self.dataset.validation.y[:validated])),
         }
+
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """Names of the figures of an evaluation that follow from the loss."""
+        return ("normalised_error",) if self.dataset.task == "regression" and self.loss == "mse" else ()
 
     def predict_outputs(self, split: Split) -> np.ndarray:
         """The network's outputs for a split as they are, (examples, outputs) or shaped like a regression's target."""
@@ -91,7 +110,12 @@ class Session:
         """The loss and the metrics that were watched in training, on a split."""
         if self.engine.model is not self.model:
             # The network for windows reads whole batches alone; this one reads every example.
-            return {"loss": float(self.engine.model.loss(self._arrays(split)[1], self.predict_outputs(split)))}
+            y, outputs = self._arrays(split)[1], self.predict_outputs(split)
+            for metric in self.metrics:
+                metric.reset_state()
+                metric.update_state(y, outputs)
+            measured = {metric.name: float(metric.result()) for metric in self.metrics}
+            return {"loss": float(self.engine.model.loss(y, outputs)), **measured}
         data = [self.engine.keep(array) for array in self._arrays(split)]
         self.engine.reset_metrics()
         for batches in self.plan.test_batches(len(split)):
@@ -100,8 +124,13 @@ class Session:
                 self.engine.test(data, batches, start, min(start + portion, len(batches)))
         return self.engine.logs()
 
-    def _arrays(self, split: Split) -> tuple[np.ndarray, np.ndarray]:
-        return split.x, losses.make_targets(self.loss, self.dataset.task, split.y, self.dataset.outputs)
+    def _arrays(self, split: Split) -> tuple[np.ndarray, ...]:
+        """Examples and targets as the loss wants them; for the training set also what each example counts, if they do
+        not all count alike."""
+        y = losses.make_targets(self.engine.model.loss, self.dataset.task, split.y, self.dataset.outputs)
+        if split is self.dataset.train and self.weights is not None:
+            return split.x, y, self.weights
+        return split.x, y
 
 
 def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
@@ -132,6 +161,7 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
             f"{dataset.name} has one class; set return_sequences: false in its last recurrent layer, or put a "
             "keras.layers.Flatten before its outputs."
         )
+    weights = weigh_examples(settings.class_weight, dataset)
     if settings.window is not None:
         _check_window(settings.window, settings.batch_size, dataset)
         shape = (settings.window, *dataset.input_shape[1:])
@@ -148,13 +178,18 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
     )
     updates = dataset.input_shape[0] // settings.window if settings.window else 1
     schedule = make_schedule(config.schedule, plan.total, updates) if config.schedule else None
-    objective, accuracy = losses.make_loss(loss, ending, dataset.task, settings.threshold)
+    objective = losses.make_loss(loss, ending, dataset.task, settings.label_smoothing)
+    watched = make_metrics(
+        list_metrics(settings.metrics, dataset.task), objective, dataset.task, dataset.outputs, settings.threshold
+    )
+    few = losses.make_targets(objective, dataset.task, dataset.train.y[:2], dataset.outputs)
+    check_metrics(watched, few, model.output_shape[1:])
     trained.compile(
         optimizer=instantiate(
             config.optimizer, "optimizer", **({} if schedule is None else {"learning_rate": schedule})
         ),
         loss=objective,
-        metrics=[accuracy] if accuracy is not None else [],
+        metrics=watched,
     )
     engine = make_engine(
         trained,
@@ -164,7 +199,7 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
         data_on_device=policy.data_on_device,
     )
     _check_xla(trained, policy)
-    return Session(model, engine, plan, loss, dataset)
+    return Session(model, engine, plan, loss, dataset, watched, weights)
 
 
 def _network(config: Config, dataset: Dataset, shape: tuple[int, ...], **stateful: Any) -> keras.Model:
@@ -181,7 +216,12 @@ def _network(config: Config, dataset: Dataset, shape: tuple[int, ...], **statefu
 def _check_xla(model: keras.Model, policy: Policy) -> None:
     """XLA cannot compile the cuDNN kernels that Keras gives recurrent layers on a GPU of TensorFlow's; the fast
     kernels call none."""
-    if policy.backend != "tensorflow" or not policy.xla or policy.device.startswith("CPU"):
+    if policy.backend != "tensorflow" or not policy.xla:
+        return
+    for layer in model.layers:
+        if type(layer).__name__ in _MOVES_PIXELS:
+            raise ConfigError(f"xla: XLA cannot compile {type(layer).__name__} on TensorFlow; set xla=false.")
+    if policy.device.startswith("CPU"):
         return
     for layer in model._flatten_layers():
         if not layer.supports_jit and "inner_loop" not in vars(layer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -34,6 +35,13 @@ class Listener(keras.callbacks.Callback):
 
     def on_interrupt(self) -> None:
         """The user stops the training; the model is as the last batch left it."""
+
+    def on_run_end(self, metrics: Mapping[str, Any]) -> None:
+        """The run's results are in its directory.
+
+        Args:
+            metrics: what metrics.json holds.
+        """
 
     def get_state(self) -> dict[str, Any]:
         """What a checkpoint must keep of this listener: plain values, arrays, and lists of either; nothing unless
