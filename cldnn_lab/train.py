@@ -62,11 +62,13 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     from cldnn_lab.evaluation.metrics import evaluate
     from cldnn_lab.evaluation.predictor import Predictor
     from cldnn_lab.runs import results
+    from cldnn_lab.runs.curves import Curves
     from cldnn_lab.runs.recorder import StateRecorder
     from cldnn_lab.training.checkpoint import Checkpoint
     from cldnn_lab.training.listeners.base import Listener
     from cldnn_lab.training.listeners.callbacks import make_callbacks, make_loggers
     from cldnn_lab.training.listeners.history import History
+    from cldnn_lab.training.listeners.progress import Progress
     from cldnn_lab.training.session import prepare
     from cldnn_lab.training.stop import StopRequest
 
@@ -77,11 +79,14 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     diagnostics.check_diagnostics(config.diagnostics, subject)
     if settings.objective is not None:
         check_objective(settings.objective, results.expect_metrics(config, session, policy, predictor))
-    listening = diagnostics.make_listeners(config.diagnostics, subject, run.folder, epoch_of=session.plan.epoch_of)
+    listening = diagnostics.make_listeners(config.diagnostics, subject, run.folder, find_epoch=session.plan.find_epoch)
     checkpoint = Checkpoint(run.folder / runs.CHECKPOINT, settings.checkpoint.seconds)
+    x = "step" if settings.steps else "epoch"
     listeners = [
         StateRecorder(run, session.plan),
         History(run.folder / runs.HISTORY),
+        Progress(session.plan),
+        Curves(run, dataset, title=title, x=x),
         *make_callbacks(config.callbacks, run.folder, session.metrics, session.derived),
         *make_loggers(config, run.folder, session.plan),
         *listening.values(),
@@ -100,7 +105,7 @@ def train(config: Config, run: Run) -> dict[str, Any]:
         outcome = session.fit(listeners)
         results.save_model(run, session.model, predictor)
         with stop.at_once():
-            results.draw_history(run, outcome, dataset, title=title, x="step" if settings.steps else "epoch")
+            results.draw_history(run, outcome, dataset, title=title, x=x)
             if outcome.status == "completed" and not stop.made:
                 before = time.perf_counter()
                 outputs = session.predict_outputs(dataset.test)

@@ -159,12 +159,12 @@ def run(subject, folder, options):
 '''
 LISTENING = """
 
-def listen(subject, folder, options, epoch_of):
+def listen(subject, folder, options, find_epoch):
     from cldnn_lab.training.listeners.base import Listener
 
     class Counter(Listener):
         def on_epoch_end(self, epoch, logs=None):
-            write_json(folder / "count_parameters.json", {"epochs": epoch_of(epoch)})
+            write_json(folder / "count_parameters.json", {"epochs": find_epoch(epoch)})
 
     return Counter()
 """

@@ -153,7 +153,7 @@ def test_the_figures_that_a_run_will_have_are_known_before_it_trains(composed, l
 
 
 def test_the_state_follows_the_steps_at_most_once_in_so_many_seconds(tmp_path: Path) -> None:
-    run, plan = Run(tmp_path), Plan.of(100, batch_size=10, epochs=3, steps=None, validate_every=None, seed=1)
+    run, plan = Run(tmp_path), Plan.make(100, batch_size=10, epochs=3, steps=None, validate_every=None, seed=1)
     run.begin_training("config", "data", plan.total, resumed=False)
     assert (run.state.state, run.state.step, run.state.steps) == ("training", 0, 30)
     StateRecorder(run, plan, seconds=1000).on_batches_end(4, {})

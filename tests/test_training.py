@@ -323,7 +323,7 @@ def network(**options):
 for options in ({}, {"ema_overwrite_frequency": 2}):
     plain, model = network(**options), network(**options)
     fitted = plain.fit(x, y, batch_size=8, epochs=5, verbose=0)
-    plan = Plan.of(8, batch_size=8, epochs=5, steps=None, validate_every=None, seed=1)
+    plan = Plan.make(8, batch_size=8, epochs=5, steps=None, validate_every=None, seed=1)
     outcome = fit(make_engine(model), plan, (x, y), (x, y))
     for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
@@ -364,9 +364,9 @@ def network():
     return model
 
 plain, model = network(), network()
-plan = Plan.of(24, batch_size=4, epochs=2, steps=None, validate_every=None, seed=1)
+plan = Plan.make(24, batch_size=4, epochs=2, steps=None, validate_every=None, seed=1)
 for epoch in range(2):
-    order = plan.order(epoch)
+    order = plan.draw_order(epoch)
     fitted = plain.fit(x[order], y[order], batch_size=4, shuffle=False, verbose=0, class_weight={1: 3.0})
 outcome = fit(make_engine(model, fast_layers=True), plan, (x, y, weights), (x, y))
 for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
@@ -434,19 +434,19 @@ def test_the_best_row_is_one_with_a_figure() -> None:
 
 
 def test_every_example_is_trained_once_an_epoch_in_an_order_of_seed_and_epoch() -> None:
-    plan = Plan.of(103, batch_size=10, epochs=2, steps=None, validate_every=None, seed=4)
+    plan = Plan.make(103, batch_size=10, epochs=2, steps=None, validate_every=None, seed=4)
     assert plan.per_epoch == 11 and plan.total == 22
-    first, second = plan.order(0), plan.order(1)
+    first, second = plan.draw_order(0), plan.draw_order(1)
     assert sorted(first) == sorted(second) == list(range(103))
-    assert (first == plan.order(0)).all() and (first != second).any()
+    assert (first == plan.draw_order(0)).all() and (first != second).any()
     batches = split_batches(first, 10)
     assert [b.shape for b in batches] == [(10, 10), (1, 3)]
     assert (np.concatenate([b.ravel() for b in batches]) == first).all()
 
 
 def test_rows_end_where_the_plan_says() -> None:
-    plan = Plan.of(100, batch_size=10, epochs=1, steps=25, validate_every=10, seed=1)
-    assert [plan.row_end(step) for step in (0, 9, 10, 19, 20, 24)] == [10, 10, 20, 20, 25, 25]
+    plan = Plan.make(100, batch_size=10, epochs=1, steps=25, validate_every=10, seed=1)
+    assert [plan.find_next_evaluation(step) for step in (0, 9, 10, 19, 20, 24)] == [10, 10, 20, 20, 25, 25]
 
 
 def test_a_batch_larger_than_the_data_is_all_of_it() -> None:

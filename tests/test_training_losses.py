@@ -74,7 +74,7 @@ def fit_with_keras(session: Session, **options: Any) -> list[np.ndarray]:
         losses.make_targets(model.loss, session.dataset.task, session.dataset.train.y, session.dataset.outputs),
     )
     for epoch in range(session.plan.total // session.plan.per_epoch):
-        order = session.plan.order(epoch)
+        order = session.plan.draw_order(epoch)
         model.fit(x[order], y[order], batch_size=session.plan.batch_size, shuffle=False, verbose=0, **options)
     return model.get_weights()
 
@@ -163,7 +163,7 @@ def test_smoothed_labels_train_what_keras_fit_trains(prepared, ending: str) -> N
         keras.losses.CategoricalCrossentropy(from_logits=ending == "linear", label_smoothing=0.2),
     )
     for epoch in range(2):
-        order = session.plan.order(epoch)
+        order = session.plan.draw_order(epoch)
         session.model.fit(session.dataset.train.x[order], one_hot[order], batch_size=32, shuffle=False, verbose=0)
     assert_trains_as(prepared(*overrides), session.model.get_weights())
 

@@ -66,7 +66,7 @@ def train(kind, dies_at):
     model, x, y, window, length = kind(np.random.default_rng(0))
     to = folder / kind.__name__
     to.mkdir(exist_ok=True)
-    plan = Plan.of(len(x), batch_size=8, seed=1, drop_last=window is not None, batches_per_call=1, **length)
+    plan = Plan.make(len(x), batch_size=8, seed=1, drop_last=window is not None, batches_per_call=1, **length)
     plateau = keras.callbacks.ReduceLROnPlateau("val_loss", patience=1, factor=0.5)
     stop = keras.callbacks.EarlyStopping("val_loss", patience=4, restore_best_weights=True)
     hooks = [History(to / "history.csv"), stop, *([] if kind is cnn else [plateau]), Dies(dies_at)]

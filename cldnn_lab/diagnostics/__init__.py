@@ -8,7 +8,7 @@ several share. It has
 - ``run(subject, folder, options) -> list[Path]``, which writes them;
 - ``check(subject, options)``, where it does not fit every network and data set: it raises a
   :class:`~cldnn_lab.config.errors.ConfigError` before anything is trained;
-- ``listen(subject, folder, options, epoch_of) -> Listener``, where it has to be there while the network trains: the
+- ``listen(subject, folder, options, find_epoch) -> Listener``, where it has to be there while the network trains: the
   listener then writes the files, and ``run`` is for a network that was trained before;
 - ``NEEDS_NETWORK = False``, where it needs neither network nor data.
 
@@ -85,18 +85,18 @@ def make_listeners(
     subject: Subject,
     folder: Path,
     *,
-    epoch_of: Callable[[int], float] = lambda evaluation: evaluation + 1,
+    find_epoch: Callable[[int], float] = lambda evaluation: evaluation + 1,
 ) -> dict[str, Listener]:
     """The listeners of those diagnostics that have to be there while the network trains, by name.
 
     They write their own files when training ends; leave their names out of :func:`run_diagnostics` then.
 
     Args:
-        epoch_of: how many epochs are over at evaluation number n (from 0); n + 1 where each epoch ends in one.
+        find_epoch: how many epochs are over at evaluation number n (from 0); n + 1 where each epoch ends in one.
     """
     modules = {name: find_diagnostic(name) for name in chosen}
     return {
-        name: module.listen(_set_threshold(subject, chosen[name]), folder, chosen[name], epoch_of)
+        name: module.listen(_set_threshold(subject, chosen[name]), folder, chosen[name], find_epoch)
         for name, module in modules.items()
         if hasattr(module, "listen")
     }

@@ -24,7 +24,7 @@ class ActiveUnitsListener(Listener):
     Args:
         images: the fixed examples.
         epochs: after which to count; none for 1, 2, 3, 5, 7, 10, 15 and so on.
-        epoch_of: how many epochs are over at evaluation number n, from 0.
+        find_epoch: how many epochs are over at evaluation number n, from 0.
         write: is given everything that was counted when training ends: epoch, layer, units, active in training mode,
             active in test mode.
     """
@@ -33,11 +33,11 @@ class ActiveUnitsListener(Listener):
         self,
         images: np.ndarray,
         epochs: Iterable[int],
-        epoch_of: Callable[[int], float],
+        find_epoch: Callable[[int], float],
         write: Callable[[Sequence[tuple[Any, ...]]], object],
     ) -> None:
         super().__init__()
-        self.images, self.epochs, self.epoch_of, self.write = images, set(epochs), epoch_of, write
+        self.images, self.epochs, self.find_epoch, self.write = images, set(epochs), find_epoch, write
         self.rows: list[tuple[Any, ...]] = []
         self.epoch = 0.0
 
@@ -53,7 +53,7 @@ class ActiveUnitsListener(Listener):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Count if a chosen epoch has ended since the last evaluation; ``epoch`` is the number of this one, from 0."""
-        before, self.epoch = self.epoch, self.epoch_of(epoch)
+        before, self.epoch = self.epoch, self.find_epoch(epoch)
         ended = range(math.floor(before) + 1, math.floor(self.epoch) + 1)
         if any(number in self.epochs if self.epochs else _is_round(number) for number in ended):
             self._count()

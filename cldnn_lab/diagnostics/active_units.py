@@ -65,7 +65,7 @@ def run(subject: Subject, folder: Path, options: Options) -> list[Path]:
     return write_files(rows, folder, "active_units_trained", title, subject.dataset.origin)
 
 
-def listen(subject: Subject, folder: Path, options: Options, epoch_of: Callable[[int], float]) -> Listener:
+def listen(subject: Subject, folder: Path, options: Options, find_epoch: Callable[[int], float]) -> Listener:
     """A listener that counts while the network trains and leaves ``active_units.csv`` and ``.png``."""
     from cldnn_lab.diagnostics._active_units_listener import ActiveUnitsListener
 
@@ -75,7 +75,7 @@ def listen(subject: Subject, folder: Path, options: Options, epoch_of: Callable[
     def write(rows: Sequence[tuple[Any, ...]]) -> None:
         write_files(rows, folder, "active_units", title, subject.dataset.origin)
 
-    return ActiveUnitsListener(images, options.epochs, epoch_of, write)
+    return ActiveUnitsListener(images, options.epochs, find_epoch, write)
 
 
 def count_active_units(model: keras.Model, images: np.ndarray) -> list[tuple[str, int, float, float]]:

@@ -32,4 +32,4 @@ class StateRecorder(Listener):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the step at which this evaluation was due, if it is time."""
-        self.on_batches_end(self.plan.step_of(epoch), {})
+        self.on_batches_end(self.plan.find_step(epoch), {})

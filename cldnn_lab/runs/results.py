@@ -94,7 +94,7 @@ def collect(
         "data_source": dataset.origin,
         "synthetic_data": dataset.synthetic,
         "train_examples": len(dataset.train),
-        "validation_examples": session.plan.tested(len(dataset.validation)),
+        "validation_examples": session.plan.count_tested(len(dataset.validation)),
         "test_examples": len(dataset.test),
         "model": config.choices.get("model", ""),
         "data": dataset.name,

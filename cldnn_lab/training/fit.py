@@ -89,7 +89,7 @@ class Training:
         engine, outcome, plan = self.engine, self.outcome, self.plan
         engine.prepare([array[: plan.batch_size] for array in self._train])
         self._train = [engine.keep(array) for array in self._train]
-        self._test_batches = plan.test_batches(len(self._validation[0]))
+        self._test_batches = plan.list_test_batches(len(self._validation[0]))
         self._validation = [engine.keep(array) for array in self._validation]
         self._began, self._stop = began, stop
         for listener in self._own_listeners():
@@ -131,7 +131,7 @@ class Training:
         """The number of each evaluation to come, from 0, and the steps that are left to train before it."""
         step, number = self.outcome.steps, len(self.outcome.rows)
         while number < self.plan.evaluations:
-            end = self.plan.step_of(number)
+            end = self.plan.find_step(number)
             yield number, range(step, end)
             step, number = end, number + 1
 
@@ -141,7 +141,7 @@ class Training:
         while step < steps.stop:
             epoch, offset = divmod(step, plan.per_epoch)
             if epoch != self._epoch:
-                self._epoch, self._parts = epoch, split_batches(plan.order(epoch), plan.batch_size)
+                self._epoch, self._parts = epoch, split_batches(plan.draw_order(epoch), plan.batch_size)
             # The smaller last batch of an epoch is a call of its own: its shape is compiled apart.
             whole = len(self._parts[0])
             part, start = (self._parts[0], offset) if offset < whole else (self._parts[1], offset - whole)

@@ -14,9 +14,9 @@ class Plan:
 
     Attributes:
         examples: size of the training set.
-        batch_size: examples a batch; the last batch of an epoch may be smaller.
+        batch_size: examples per batch; the last batch of an epoch may be smaller.
         total: batches to train.
-        row_every: batches between two rows of the history.
+        evaluate_every: batches between two evaluations.
         seed: of the order of examples.
         drop_last: leave out each epoch's smaller last batch, for models with a fixed batch size.
         batches_per_call: batches in one call of the engine; None for about half a second of them.
@@ -25,13 +25,13 @@ class Plan:
     examples: int
     batch_size: int
     total: int
-    row_every: int
+    evaluate_every: int
     seed: int
     drop_last: bool = False
     batches_per_call: int | None = None
 
     @classmethod
-    def of(
+    def make(
         cls,
         examples: int,
         *,
@@ -50,45 +50,45 @@ class Plan:
 
     @property
     def per_epoch(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         whole = self.examples // self.batch_size
         return whole if self.drop_last else math.ceil(self.examples / self.batch_size)
 
-    def order(self, epoch: int) -> np.ndarray:
+    def draw_order(self, epoch: int) -> np.ndarray:
         """The examples of ``epoch`` (from 0) in training order: a permutation that only the seed and the
-        epoch decide, whatever the backend and wherever a run was taken up again."""
+        epoch decide, whatever the backend and wherever a run was resumed."""
         return np.random.default_rng([self.seed, epoch]).permutation(self.examples).astype(np.int32)
 
-    def test_batches(self, examples: int) -> list[np.ndarray]:
+    def list_test_batches(self, examples: int) -> list[np.ndarray]:
         """All examples of a test set in order, in batches; whole batches only where the batch size is fixed."""
         batches = split_batches(np.arange(examples, dtype=np.int32), self.batch_size)
         return batches[:1] if self.drop_last else batches
 
-    def tested(self, examples: int) -> int:
-        """How many of so many examples :meth:`test_batches` covers."""
-        return sum(batches.size for batches in self.test_batches(examples))
+    def count_tested(self, examples: int) -> int:
+        """How many of so many examples :meth:`list_test_batches` covers."""
+        return sum(batches.size for batches in self.list_test_batches(examples))
 
-    def row_end(self, step: int) -> int:
-        """The step at which the row that ``step`` falls into is complete."""
-        return self.step_of(step // self.row_every)
+    def find_next_evaluation(self, step: int) -> int:
+        """The step of the first evaluation after ``step``."""
+        return self.find_step(step // self.evaluate_every)
 
-    def step_of(self, row: int) -> int:
-        """The step at which row number ``row`` (from 0) of the history is complete."""
-        return min((row + 1) * self.row_every, self.total)
+    def find_step(self, evaluation: int) -> int:
+        """The step after which evaluation number ``evaluation`` (from 0) takes place."""
+        return min((evaluation + 1) * self.evaluate_every, self.total)
 
-    def epoch_of(self, row: int) -> float:
+    def find_epoch(self, evaluation: int) -> float:
         """The same in epochs, from 0 where training begins."""
-        return self.step_of(row) / self.per_epoch
+        return self.find_step(evaluation) / self.per_epoch
 
     @property
     def evaluations(self) -> int:
-        """How many rows the history will have."""
-        return math.ceil(self.total / self.row_every)
+        """How many evaluations there will be, each a row of the history."""
+        return math.ceil(self.total / self.evaluate_every)
 
     @property
-    def by_epoch(self) -> bool:
-        """Whether every row of the history ends with an epoch, one each."""
-        return self.row_every == self.per_epoch and self.total % self.per_epoch == 0
+    def is_by_epoch(self) -> bool:
+        """Whether every epoch ends in the one evaluation of it."""
+        return self.evaluate_every == self.per_epoch and self.total % self.per_epoch == 0
 
 
 def split_batches(order: np.ndarray, size: int) -> list[np.ndarray]:

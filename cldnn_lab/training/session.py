@@ -23,7 +23,6 @@ from cldnn_lab.training.class_weights import weigh_examples
 from cldnn_lab.training.engines.base import Engine, make_engine
 from cldnn_lab.training.fit import fit
 from cldnn_lab.training.listeners.callbacks import find_restored
-from cldnn_lab.training.listeners.progress import Progress
 from cldnn_lab.training.metrics import check_metrics, make_metrics
 from cldnn_lab.training.outcome import Outcome
 from cldnn_lab.training.plan import Plan
@@ -68,7 +67,7 @@ class Session:
             self.plan,
             self._arrays(self.dataset.train),
             self._arrays(self.dataset.validation),
-            listeners=[Progress(self.plan), *listeners],
+            listeners=listeners,
             derive=self._derive,
         )
         outcome.restored = find_restored(listeners)
@@ -83,7 +82,7 @@ class Session:
         prints it; 1 is a guess at the mean."""
         if not self.derived:
             return {}
-        validated = self.plan.tested(len(self.dataset.validation))
+        validated = self.plan.count_tested(len(self.dataset.validation))
         return {
             "normalised_error": logs["loss"] / float(np.var(self.dataset.train.y)),
             "val_normalised_error": logs["val_loss"] / float(np.var(self.dataset.validation.y[:validated])),
@@ -102,7 +101,7 @@ class Session:
         """The loss and the metrics that were watched in training, on the test set: those of the last row of the
         history where they are of just that."""
         dataset = self.dataset
-        same = dataset.validates_on_test and self.plan.tested(len(dataset.test)) == len(dataset.test)
+        same = dataset.validates_on_test and self.plan.count_tested(len(dataset.test)) == len(dataset.test)
         reusable = same and not outcome.weights_replaced
         return outcome.last_validation if reusable else self.measure(dataset.test)
 
@@ -118,7 +117,7 @@ class Session:
             return {"loss": float(self.engine.model.loss(y, outputs)), **measured}
         data = [self.engine.keep(array) for array in self._arrays(split)]
         self.engine.reset_metrics()
-        for batches in self.plan.test_batches(len(split)):
+        for batches in self.plan.list_test_batches(len(split)):
             portion = self.plan.batches_per_call or len(batches)
             for start in range(0, len(batches), portion):
                 self.engine.test(data, batches, start, min(start + portion, len(batches)))
@@ -166,7 +165,7 @@ def prepare(config: Config, dataset: Dataset, policy: Policy) -> Session:
         _check_window(settings.window, settings.batch_size, dataset)
         shape = (settings.window, *dataset.input_shape[1:])
         trained = _network(config, dataset, shape, stateful=True, batch_size=settings.batch_size)
-    plan = Plan.of(
+    plan = Plan.make(
         len(dataset.train),
         batch_size=settings.batch_size,
         epochs=settings.epochs,

@@ -92,7 +92,7 @@ class Mlflow(Listener):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Log the figures of an evaluation."""
-        step = epoch if self.plan.by_epoch else self.plan.step_of(epoch)
+        step = epoch if self.plan.is_by_epoch else self.plan.find_step(epoch)
         figures = {**(logs or {}), "learning_rate": self.training.outcome.rows[-1]["learning_rate"]}
         self._try(lambda: self._log_metrics(figures, step))
 

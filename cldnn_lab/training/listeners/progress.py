@@ -38,7 +38,7 @@ class Progress(Listener):
         begin = int(rows[-1]["step"]) if rows else 0
         if self.bar is None:
             self.bar = tqdm(
-                total=self.plan.row_end(begin) - begin,
+                total=self.plan.find_next_evaluation(begin) - begin,
                 desc=self._place(begin + 1),
                 unit="batch",
                 leave=False,
@@ -76,7 +76,7 @@ class Progress(Listener):
             self.bar = None
 
     def _place(self, step: int) -> str:
-        if not self.plan.by_epoch:
+        if not self.plan.is_by_epoch:
             return f"step {step:>{len(str(self.plan.total))}}/{self.plan.total}"
         epochs = self.plan.total // self.plan.per_epoch
         return f"epoch {-(-step // self.plan.per_epoch):>{len(str(epochs))}}/{epochs}"

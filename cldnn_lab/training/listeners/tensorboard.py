@@ -37,4 +37,4 @@ class _TensorBoard(keras.callbacks.TensorBoard):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the figures of an evaluation."""
-        super().on_epoch_end(epoch if self.plan.by_epoch else self.plan.step_of(epoch), logs)
+        super().on_epoch_end(epoch if self.plan.is_by_epoch else self.plan.find_step(epoch), logs)
