@@ -21,7 +21,7 @@ class Network:
 
     Attributes:
         overrides: what the lab's command line would say.
-        batch_size: examples a batch.
+        batch_size: examples per batch.
         noise: makes that many examples and their targets.
         examples: size of the training set.
         classes: number of classes; 0 for a regression.

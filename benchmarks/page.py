@@ -46,7 +46,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     ):
         for (variant, points), marker, line in zip(rows.groupby("variant", sort=False), "os", ("-", "--"), strict=True):
             panel.plot(points["value"], points["milliseconds"], marker=marker, linestyle=line, label=variant)
-        panel.set(xscale="log", yscale="log", title=name, xlabel=factor, ylabel="milliseconds an example")
+        panel.set(xscale="log", yscale="log", title=name, xlabel=factor, ylabel="milliseconds per example")
         panel.set_xticks(sorted(rows["value"].unique()), labels=[f"{v:,}" for v in sorted(rows["value"].unique())])
         panel.minorticks_off()
         panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
@@ -91,7 +91,7 @@ def report(table: pd.DataFrame, facts: dict[str, dict[str, float]], accuracy: pd
     if accuracy is not None:
         lines += _accuracy(accuracy)
     if "scaling" in facts:
-        picture = "![Milliseconds an example by batch size, width, sequence length and data size](scaling.png)"
+        picture = "![Milliseconds per example by batch size, width, sequence length and data size](scaling.png)"
         lines += ["", "## How cost grows", "", picture]
     return "\n".join([*lines, ""])
 
@@ -115,7 +115,7 @@ def _rates(speed: pd.Series) -> list[str]:
     names = [n for n in NETWORKS if n in speed.index.unique("network")]
     rows = ([name, *(cell(name, variant) for variant in variants)] for name in names)
     return [
-        *_table("Training examples a second", ["network", *variants], rows),
+        *_table("Training examples per second", ["network", *variants], rows),
         "",
         "In brackets the ratio to plain Keras.",
     ]

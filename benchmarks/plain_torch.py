@@ -63,7 +63,7 @@ class Trainer:
         name: ``cnn`` or ``cldnn``.
         x: float32 (examples, height, width, 1); PyTorch wants the channel first.
         y: classes, (examples,).
-        batch_size: examples a batch.
+        batch_size: examples per batch.
     """
 
     def __init__(self, name: str, x: np.ndarray, y: np.ndarray, batch_size: int) -> None:

@@ -65,7 +65,7 @@ class Worker:
         return line.strip()
 
     def turn(self) -> float:
-        """Examples a second of one turn."""
+        """Examples per second of one turn."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
@@ -130,7 +130,7 @@ SCALES = [
 
 
 def scaling() -> pd.DataFrame:
-    """Milliseconds an example, one factor at a time; columns network, factor, value, variant, milliseconds."""
+    """Milliseconds per example, one factor at a time; columns network, factor, value, variant, milliseconds."""
     rows = []
     for name, factor, option, values in SCALES:
         for value in values:

@@ -2,7 +2,7 @@
 
     python benchmarks/worker.py cnn lab precision=auto      network, variant, overrides of the lab's config
 
-Prints ``ready`` once everything is compiled; then, for every line that it reads, the training examples a second of
+Prints ``ready`` once everything is compiled; then, for every line that it reads, the training examples per second of
 about two seconds of training.
 """
 
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("network", choices=NETWORKS)
     parser.add_argument("variant", choices=("lab", "keras", "torch"))
     parser.add_argument("overrides", nargs="*", help="of the lab's config")
-    parser.add_argument("--batch", type=int, help="examples a batch")
+    parser.add_argument("--batch", type=int, help="examples per batch")
     parser.add_argument("--examples", type=int, help="size of the training set")
     parser.add_argument("--length", type=int, help="words of a text")
     parser.add_argument("--width", type=int, help="maps of the first convolution of the CNN")

@@ -1,4 +1,4 @@
-"""A training that is taken up again ends like one that was left alone, to the last bit."""
+"""A resumed training ends like one that was left alone, to the last bit."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def read_history(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_a_training_taken_up_ends_like_one_left_alone(backend: str, tmp_path: Path) -> None:
+def test_a_resumed_training_ends_like_one_left_alone(backend: str, tmp_path: Path) -> None:
     """Dropout, noise, batch normalisation, a schedule, averaged weights, state kept between windows, accumulated
     gradients, callbacks that count, ``steps`` and evaluations in mid-epoch."""
     pytest.importorskip(backend)

@@ -32,7 +32,7 @@ _SHARE = 0.01
 
 
 class Checkpoint(Listener):
-    """Writes a checkpoint now and then, and takes up the one that is there when training begins.
+    """Writes a checkpoint now and then, and resumes from the one that is there when training begins.
 
     It goes behind the other listeners, which forget what they know where training begins.
 
@@ -55,7 +55,7 @@ class Checkpoint(Listener):
         self.path.unlink(missing_ok=True)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Take up the checkpoint, if there is one.
+        """Resume from the checkpoint, if there is one.
 
         Raises:
             ConfigError: if it is unreadable or of another network.

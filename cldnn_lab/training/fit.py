@@ -38,7 +38,7 @@ def fit(
         train: examples and targets as the loss wants them and, if examples weigh differently, their weights.
         validation: examples and targets.
         listeners: Keras callbacks and :class:`~cldnn_lab.training.listeners.base.Listener` s, told in this order. One
-            of them may take up an earlier training where it begins (``on_train_begin``).
+            of them may resume an earlier training where it begins (``on_train_begin``).
         derive: further figures of an evaluation from those that were measured, by name.
 
     Returns:

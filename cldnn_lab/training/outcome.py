@@ -22,7 +22,7 @@ class Outcome:
         first_step_seconds: from the start of :func:`fit` to the end of the first call, nearly all compilation.
         diverged_at: epoch (from 1) in which the loss or a weight stopped being a finite number, else None.
         restored: number of the evaluation, from 0, whose weights a callback put back at the end; None for the last.
-        seconds_before: wall-clock seconds of training in earlier processes, up to the checkpoint that was taken up.
+        seconds_before: wall-clock seconds of training in earlier processes, up to the checkpoint that was resumed from.
         stopped_early: whether a callback ended the training before the plan was done.
         weights_replaced: whether a callback put other weights, such as the best ones, in place of the last.
     """
@@ -73,5 +73,5 @@ class Outcome:
 
     @property
     def samples_per_second(self) -> float | None:
-        """Training examples a second once everything is compiled; None before that."""
+        """Training examples per second once everything is compiled; None before that."""
         return self.steady_examples / self.steady_seconds if self.steady_seconds else None

@@ -19,7 +19,7 @@ import numpy as np
 
 
 class Engine(ABC):
-    """Trains and tests a compiled Keras model on arrays, many batches a call.
+    """Trains and tests a compiled Keras model on arrays, many batches per call.
 
     Args:
         model: built and compiled; a stateful one is reset at the start of every batch of sequences.

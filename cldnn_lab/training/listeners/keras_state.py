@@ -1,4 +1,4 @@
-"""What a plain Keras callback has noted, so that it can go on after a training was taken up."""
+"""What a plain Keras callback has noted, so that it goes on where training is resumed."""
 
 from __future__ import annotations
 
