@@ -126,6 +126,8 @@ def train(config: Config, run: Run) -> dict[str, Any]:
             listener.on_run_end(metrics)
     log.info("%s", results.format_metrics(metrics, run.folder))
     if stop.made or outcome.status == "interrupted":
+        if outcome.status == "interrupted":
+            log.info("To go on, run the same command with hydra.run.dir=%s resume=true.", run.folder)
         raise KeyboardInterrupt
     if outcome.status == "completed":
         left = {name: options for name, options in config.diagnostics.items() if name not in listening}

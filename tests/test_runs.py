@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import math
@@ -21,7 +22,7 @@ from cldnn_lab import runs
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.launch import backend, job
 from cldnn_lab.launch.preflight import Preflight, check_config
-from cldnn_lab.runs import fingerprint, lock
+from cldnn_lab.runs import fingerprint, lock, results  # noqa: F401  (imported before a test changes what it imports)
 from cldnn_lab.runs.objective import check_objective, read_objective
 from cldnn_lab.runs.process import Process, identify_process
 from cldnn_lab.storage.lock import LockUnsupported
@@ -154,6 +155,38 @@ def test_a_sweep_goes_on_after_an_unexpected_error_which_is_the_state_of_its_job
     assert "Traceback" in (first.folder / "train.log").read_text()
     assert second.state.state == "completed"
     assert math.isnan(returned[0]) and returned[1] == second.metrics["test_loss"]
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_whole_files_to_go_on_from(
+    cli, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    from cldnn_lab.storage import atomic
+    from cldnn_lab.training.checkpoint import Checkpoint
+
+    write, save = atomic.write, Checkpoint.save
+
+    def refuse(path: Path, fill: object) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    def fill_up(checkpoint: Checkpoint) -> None:
+        save(checkpoint)
+        monkeypatch.setattr(atomic, "write", refuse)
+
+    overrides = (*SMALL, "epochs=4", "batches_per_call=1", "hydra.run.dir=run")
+    monkeypatch.setattr(Checkpoint, "save", fill_up)
+    status, said = cli(*overrides, "checkpoint.seconds=0.001")
+    assert "No space left on device: make room" in said and said.count("error:") == 1, said
+    assert status == 1
+    assert "Traceback" not in said
+    monkeypatch.setattr(Checkpoint, "save", save)
+    monkeypatch.setattr(atomic, "write", write)
+    run = runs.open(tmp_path / "run")
+    assert run.state.state == "training" and (run.folder / runs.CHECKPOINT).is_file()
+    assert not list(run.folder.glob(".partial*"))
+    assert cli(*overrides, "checkpoint.seconds=0.001", "resume=true")[0] == 0
+    assert cli(*SMALL, "epochs=4", "hydra.run.dir=alone")[0] == 0
+    columns = [name for name in run.history if name != "seconds"]
+    assert run.history[columns].equals(runs.open(tmp_path / "alone").history[columns])
 
 
 def test_a_mistake_is_the_state_of_its_job(cli, tmp_path: Path) -> None:

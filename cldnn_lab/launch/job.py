@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import math
 import sys
@@ -106,8 +108,10 @@ def attempt(train: Train, config: Config, run: Run, tell: Tell = say) -> None:
         if state is not None and not state.is_over:
             run.record(state="interrupted", reason="the user stopped it.")
         raise
+    except OSError as error:
+        fail(run, error, _describe_refusal(error), tell)
     except Exception as error:
-        with (run.folder / LOG).open("a", encoding="utf-8") as log:
+        with contextlib.suppress(OSError), (run.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
         fail(run, error, f"{_describe(error)} The traceback is in {run.folder / LOG}.", tell)
     else:
@@ -117,11 +121,22 @@ def attempt(train: Train, config: Config, run: Run, tell: Tell = say) -> None:
 
 
 def fail(run: Run, error: Exception, sentence: str, tell: Tell) -> None:
-    """Record and say why a run failed; one that was completed before stays so, with what failed after it."""
+    """Say and record why a run failed; one that was completed before stays so, with what failed after it."""
+    tell(sentence)
     state = run.state
     completed = state is not None and state.state == "completed"
-    run.record(state="completed" if completed else "failed", reason=sentence, error=type(error).__name__)
-    tell(sentence)
+    # On a full disk the state stays what it was, of a process that is gone.
+    with contextlib.suppress(OSError):
+        run.record(state="completed" if completed else "failed", reason=sentence, error=type(error).__name__)
+
+
+def _describe_refusal(error: OSError) -> str:
+    """What the operating system refused, and how to go on."""
+    where = f"{error.filename}: " if error.filename else ""
+    reason = f"{where}{error.strerror or error}".rstrip(".")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{reason}: make room, then go on with the same command, hydra.run.dir=<this run> and resume=true."
+    return f"{reason}."
 
 
 def _describe(error: Exception) -> str:
