@@ -55,25 +55,25 @@ class _Cell(ABC):
         """From the gradient of the new state, the output ``h`` of the step before and what the step kept to the
         gradient of the old state, but for what goes through the gates, and that of the gates."""
 
-    def joined(self, of_inputs: Tensor, of_state: Tensor) -> Tensors:
+    def join(self, of_inputs: Tensor, of_state: Tensor) -> Tensors:
         """The gates from both products, side by side along the last axis."""
         return tuple(ops.split(of_inputs + of_state, self.gates, axis=-1))
 
-    def of_inputs(self, gates: Tensor) -> Tensor:
+    def select_inputs(self, gates: Tensor) -> Tensor:
         """Of values side by side for every gate, those of the gates that the inputs go to."""
         return gates
 
-    def of_state(self, gates: Tensor) -> Tensor:
+    def select_state(self, gates: Tensor) -> Tensor:
         """The same for the state."""
         return gates
 
-    def all_gates(self, of_inputs: Tensor, of_state: Tensor) -> tuple[Tensor, Tensor]:
+    def expand(self, of_inputs: Tensor, of_state: Tensor) -> tuple[Tensor, Tensor]:
         """The reverse: both with a column for every gate, 0 where it is not theirs."""
         return of_inputs, of_state
 
-    def weights(self, d_w: Tensor, d_u: Tensor, d_b: Tensor) -> Tensors:
+    def split_gradients(self, d_w: Tensor, d_u: Tensor, d_b: Tensor) -> Tensors:
         """The gradients of kernel, recurrent kernel and both biases from those with a column for every gate."""
-        return self.of_inputs(d_w), self.of_state(d_u), self.of_inputs(d_b), self.of_state(d_b)
+        return self.select_inputs(d_w), self.select_state(d_u), self.select_inputs(d_b), self.select_state(d_b)
 
 
 class _Simple(_Cell):
@@ -104,18 +104,18 @@ class _GRU(_Cell):
         d_n = d * (1 - z) * _SLOPES[self.activation](n)
         return (d * z,), (d * (h - n) * gate(z), d_n * st_n * gate(r), d_n, d_n * r)
 
-    def joined(self, of_inputs: Tensor, of_state: Tensor) -> Tensors:
+    def join(self, of_inputs: Tensor, of_state: Tensor) -> Tensors:
         (in_z, in_r, in_n), (st_z, st_r, st_n) = (ops.split(v, 3, axis=-1) for v in (of_inputs, of_state))
         return in_z + st_z, in_r + st_r, in_n, st_n
 
-    def of_inputs(self, gates: Tensor) -> Tensor:
+    def select_inputs(self, gates: Tensor) -> Tensor:
         return ops.concatenate(ops.split(gates, 4, axis=-1)[:3], axis=-1)
 
-    def of_state(self, gates: Tensor) -> Tensor:
+    def select_state(self, gates: Tensor) -> Tensor:
         z, r, _, n = ops.split(gates, 4, axis=-1)
         return ops.concatenate([z, r, n], axis=-1)
 
-    def all_gates(self, of_inputs: Tensor, of_state: Tensor) -> tuple[Tensor, Tensor]:
+    def expand(self, of_inputs: Tensor, of_state: Tensor) -> tuple[Tensor, Tensor]:
         z, r, n = ops.split(of_state, 3, axis=-1)
         none = ops.split(ops.zeros_like(of_inputs), 3, axis=-1)[0]
         return ops.concatenate([of_inputs, none], axis=-1), ops.concatenate([z, r, ops.zeros_like(n), n], axis=-1)
@@ -152,18 +152,18 @@ def rearrange(model: keras.Model, scan: Scan) -> None:
     Args:
         scan: the backend's loop over time.
     """
-    for layer in filter(_fits, model._flatten_layers()):
-        layer.inner_loop = partial(_inner_loop, layer, scan)
+    for layer in filter(_is_plain, model._flatten_layers()):
+        layer.inner_loop = partial(_compute_loop, layer, scan)
 
 
-def _fits(layer: keras.Layer) -> bool:
+def _is_plain(layer: keras.Layer) -> bool:
     if type(layer) not in _CELLS or layer.dropout or layer.recurrent_dropout or layer.unroll:
         return False
     activations = {layer.activation, getattr(layer, "recurrent_activation", layer.activation)}
     return activations <= _SLOPES.keys() and getattr(layer, "reset_after", True)
 
 
-def _inner_loop(
+def _compute_loop(
     layer: Any, scan: Scan, sequences: Tensor, initial_state: Any, mask: Any = None, training: bool = False
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """What Keras's ``inner_loop`` gives: the last output, all outputs (batch, time, units) and the last states."""
@@ -177,14 +177,14 @@ def _inner_loop(
     # What a time step of few values for each example computes is better used up in the cache than kept for one product
     # of all steps. Measured with XLA on AVX-512: 1.3 times as fast for 40 values (20 of them inputs) and 128 examples,
     # 0.7 times as fast for 276.
-    sequence = _narrow if batch is not None and batch > features + layer.units else _wide
+    sequence = _make_narrow if batch is not None and batch > features + layer.units else _make_wide
     kernels = [ops.cast(ops.convert_to_tensor(w), "float32") for w in (layer.cell.kernel, layer.cell.recurrent_kernel)]
-    outputs, *last = sequence(cell, scan)(x, *kernels, *_biases(layer, kernels[0]), *state)
+    outputs, *last = sequence(cell, scan)(x, *kernels, *_get_biases(layer, kernels[0]), *state)
     last = [ops.cast(s, sequences.dtype) for s in last]
     return last[0], ops.cast(outputs, sequences.dtype), last
 
 
-def _biases(layer: Any, kernel: Tensor) -> tuple[Tensor, Tensor]:
+def _get_biases(layer: Any, kernel: Tensor) -> tuple[Tensor, Tensor]:
     """The bias of the inputs and that of the state, which the GRU alone has apart."""
     none = ops.zeros_like(kernel[0])
     if layer.cell.bias is None:
@@ -193,7 +193,7 @@ def _biases(layer: Any, kernel: Tensor) -> tuple[Tensor, Tensor]:
     return (bias[0], bias[1]) if len(bias.shape) == 2 else (bias, none)
 
 
-def _wide(cell: _Cell, scan: Scan) -> Callable[..., Tensors]:
+def _make_wide(cell: _Cell, scan: Scan) -> Callable[..., Tensors]:
     """The whole sequence as one function with a gradient of its own, products of all time steps at once.
 
     It takes the inputs (batch, time, features), kernel, recurrent kernel, both biases and the initial states (batch,
@@ -203,11 +203,11 @@ def _wide(cell: _Cell, scan: Scan) -> Callable[..., Tensors]:
 
     @ops.custom_gradient
     def forward(x: Tensor, w: Tensor, u: Tensor, b_in: Tensor, b_state: Tensor, *first: Tensor) -> Any:
-        product = partial(_product, x.dtype)
+        product = partial(_multiply, x.dtype)
         x = ops.transpose(x, (1, 0, 2))
 
         def step(state: Tensors, of_inputs: Tensor) -> tuple[Any, Any]:
-            state, kept = cell.forward(cell.joined(of_inputs, ops.matmul(state[0], u) + b_state), state)
+            state, kept = cell.forward(cell.join(of_inputs, ops.matmul(state[0], u) + b_state), state)
             return state, (state[:1], kept)
 
         last, ((outputs,), kept) = scan(step, first, product(x, w) + b_in)
@@ -219,19 +219,19 @@ def _wide(cell: _Cell, scan: Scan) -> Callable[..., Tensors]:
                 d_output, h, *values = at
                 direct, parts = cell.backward((grads[0] + d_output, *grads[1:]), h, tuple(values))
                 d_gates = ops.concatenate(parts, axis=-1)
-                through = ops.matmul(cell.of_state(d_gates), ops.transpose(u))
+                through = ops.matmul(cell.select_state(d_gates), ops.transpose(u))
                 return (direct[0] + through, *direct[1:]), (parts, ())
 
             before = ops.concatenate([ops.expand_dims(first[0], 0), outputs[:-1]], axis=0)
             along = (ops.transpose(d_outputs, (1, 0, 2)), before, *kept)
             d_first, (parts, _) = scan(step_back, tuple(d_last), along, reverse=True)
             d_gates = ops.concatenate(parts, axis=-1)
-            d_inputs = product(cell.of_inputs(d_gates), ops.transpose(w))
-            d_w, d_u = (product(ops.transpose(_rows(values)), _rows(d_gates)) for values in (x, before))
+            d_inputs = product(cell.select_inputs(d_gates), ops.transpose(w))
+            d_w, d_u = (product(ops.transpose(_flatten_time(values)), _flatten_time(d_gates)) for values in (x, before))
             d_b = ops.sum(d_gates, axis=(0, 1))
             return (
                 ops.cast(ops.transpose(d_inputs, (1, 0, 2)), x.dtype),
-                *cell.weights(d_w, d_u, d_b),
+                *cell.split_gradients(d_w, d_u, d_b),
                 *d_first,
             )
 
@@ -240,8 +240,8 @@ def _wide(cell: _Cell, scan: Scan) -> Callable[..., Tensors]:
     return forward
 
 
-def _narrow(cell: _Cell, scan: Scan) -> Callable[..., Tensors]:
-    """What :func:`_wide` does, in float32 and with all of a time step in the loop: one product forward, of inputs,
+def _make_narrow(cell: _Cell, scan: Scan) -> Callable[..., Tensors]:
+    """What :func:`_make_wide` does, in float32 and with all of a time step in the loop: one product forward, of inputs,
     state and 1 for the biases, and two backward, for their gradient and that of the weights.
 
     Arrays are (gates or units, batch): a processor's vectors run along the last axis, which here is the longer one.
@@ -252,7 +252,7 @@ def _narrow(cell: _Cell, scan: Scan) -> Callable[..., Tensors]:
         features, units = x.shape[2], first[0].shape[1]
         along = ops.cast(ops.transpose(x, (1, 2, 0)), "float32")
         ones = ops.ones((1, x.shape[0]))
-        of_inputs, of_state = cell.all_gates(*(_with_row(*pair) for pair in ((w, b_in), (u, b_state))))
+        of_inputs, of_state = cell.expand(*(_append_row(*pair) for pair in ((w, b_in), (u, b_state))))
         matrix = ops.concatenate([of_inputs[:-1], of_state[:-1], of_inputs[-1:] + of_state[-1:]], axis=0)
 
         def step(state: Tensors, x: Tensor) -> tuple[Any, Any]:
@@ -284,7 +284,7 @@ def _narrow(cell: _Cell, scan: Scan) -> Callable[..., Tensors]:
             d_w, d_u, d_b = d_matrix[:features], d_matrix[features : features + units], d_matrix[-1]
             return (
                 ops.cast(ops.transpose(d_inputs, (2, 0, 1)), x.dtype),
-                *cell.weights(d_w, d_u, d_b),
+                *cell.split_gradients(d_w, d_u, d_b),
                 *map(ops.transpose, d_first),
             )
 
@@ -293,15 +293,15 @@ def _narrow(cell: _Cell, scan: Scan) -> Callable[..., Tensors]:
     return forward
 
 
-def _with_row(matrix: Tensor, row: Tensor) -> Tensor:
+def _append_row(matrix: Tensor, row: Tensor) -> Tensor:
     return ops.concatenate([matrix, ops.expand_dims(row, 0)], axis=0)
 
 
-def _product(dtype: Any, a: Tensor, b: Tensor) -> Tensor:
+def _multiply(dtype: Any, a: Tensor, b: Tensor) -> Tensor:
     """The matrix product of ``a`` and ``b`` as ``dtype``, in float32."""
     return ops.cast(ops.matmul(ops.cast(a, dtype), ops.cast(b, dtype)), "float32")
 
 
-def _rows(values: Tensor) -> Tensor:
+def _flatten_time(values: Tensor) -> Tensor:
     """(time, batch, n) as (time * batch, n)."""
     return ops.reshape(values, (-1, values.shape[2]))
