@@ -329,6 +329,10 @@ def test_python_gets_what_the_command_gets(cli, tmp_path: Path, capsys) -> None:
     assert (first.folder / ".hydra" / "config.yaml").is_file()
     assert "test_accuracy" in (first.folder / "train.log").read_text()
     assert list(first.history["epoch"]) == [1] and first.model().count_params() == first.metrics["parameters"]
+    x = np.random.default_rng(0).random((5, 10, 10, 3), np.float32)
+    np.testing.assert_allclose(first.predict(x), first.model().predict(x, verbose=0), rtol=1e-6)
+    with pytest.raises(ConfigError, match="have shape 10x10"):
+        first.predict(x[..., 0])
     assert cli(*SMALL, "hydra.run.dir=command")[0] == 0
 
     def figures(run: runs.Run) -> dict[str, object]:

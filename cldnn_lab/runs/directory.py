@@ -224,6 +224,19 @@ class Run:
         except Exception as error:
             raise ConfigError(f"{path} cannot be loaded as a Keras model: {str(error).splitlines()[0]}") from error
 
+    def predict(self, x: Any) -> Any:
+        """The scores of the trained network for new examples (examples, outputs): probabilities where it gives any; for
+        regression, its values.
+
+        Args:
+            x: examples as the run's data source has them, see
+                :meth:`cldnn_lab.evaluation.predictor.Predictor.prepare`.
+
+        Raises:
+            ConfigError: if there is no network, or the examples do not fit it.
+        """
+        return Predictor.load(self.folder).predict(self.model(), x)
+
 
 def take_directory(wanted: str, key: str, *, ours: bool) -> str:
     """Make the directory of a run or of a sweep and return its name.
@@ -254,19 +267,6 @@ def take_directory(wanted: str, key: str, *, ours: bool) -> str:
             raise ConfigError(
                 f"{key}: cannot write to {path} ({error.strerror}); choose another folder with {key}=<folder>."
             ) from error
-
-    def predict(self, x: Any) -> Any:
-        """The scores of the trained network for new examples (examples, outputs): probabilities where it gives any; for
-        regression, its values.
-
-        Args:
-            x: examples as the run's data source has them, see
-                :meth:`cldnn_lab.evaluation.predictor.Predictor.prepare`.
-
-        Raises:
-            ConfigError: if there is no network, or the examples do not fit it.
-        """
-        return Predictor.load(self.folder).predict(self.model(), x)
 
 
 def open(folder: str | os.PathLike[str]) -> Run:
