@@ -21,6 +21,7 @@ from cldnn_lab.storage import manifest
 from cldnn_lab.train import train
 from cldnn_lab.training.listeners import keras_state
 from cldnn_lab.training.listeners.callbacks import make_callbacks
+from cldnn_lab.training.plan import Plan
 
 SMALL = (
     "model=dense_ann", "model.dense=[8]", "data=random", "data.size=4", "data.train_limit=90", "data.test_limit=50",
@@ -170,6 +171,25 @@ def test_mlflow_has_settings_figures_and_pictures_of_a_run(trained, tmp_path: Pa
     artifacts = {item.path for item in client.list_artifacts(logged.info.run_id)}
     assert {"accuracy.png", "history.csv", "metrics.json", "environment.json"} <= artifacts
     assert "model.keras" not in artifacts
+
+
+def test_a_training_resumed_from_before_mlflow_s_run_goes_on_in_it(tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("mlflow")
+    from mlflow.tracking import MlflowClient
+
+    from cldnn_lab.training.listeners.mlflow import Mlflow
+
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    client = MlflowClient(tracking_uri=(tmp_path / "store").as_uri())
+    experiment = client.create_experiment("mine")
+    plan = Plan.make(8, batch_size=8, epochs=2, steps=None, validate_every=None, seed=1)
+    first, resumed, other = (
+        Mlflow(client, experiment, "run", {}, tmp_path / folder, plan) for folder in ("run", "run", "other")
+    )
+    first._begin()
+    for listener in (resumed, other):
+        listener.set_state({"run_id": None})
+    assert first.run_id is not None and resumed.run_id == first.run_id and other.run_id is None
 
 
 def test_a_store_that_fails_leaves_the_run_whole(trained, tmp_path: Path, caplog, monkeypatch) -> None:

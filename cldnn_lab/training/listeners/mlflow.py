@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 _STORE = Path("outputs") / "mlruns"
 _STATUS = {"completed": "FINISHED", "interrupted": "KILLED"}
 _PICTURES_AND_TABLES = (".png", ".csv", ".json", ".txt")
+_FOLDER = "cldnn_lab.folder"  # the tag that has the run directory
 _LONGEST = 500  # characters of a parameter that every store takes
 
 
@@ -105,8 +107,13 @@ class Mlflow(Listener):
         return {"run_id": self.run_id}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on with the same run."""
+        """Go on with the same run: the one that the checkpoint names, or one that began after it."""
         self.run_id = state["run_id"]
+        if self.run_id is None:
+            with contextlib.suppress(Exception):  # a store that fails is told of where something is written
+                tag = f"tags.`{_FOLDER}` = '{self.folder}' and attributes.status = 'RUNNING'"
+                found = self.client.search_runs([self.experiment], filter_string=tag, max_results=1)
+                self.run_id = found[0].info.run_id if found else None
 
     def _try(self, write: Callable[[], None]) -> None:
         if self.failed:
@@ -122,7 +129,7 @@ class Mlflow(Listener):
     def _begin(self) -> None:
         from mlflow.entities import Param
 
-        run = self.client.create_run(self.experiment, run_name=self.name, tags={"cldnn_lab.folder": str(self.folder)})
+        run = self.client.create_run(self.experiment, run_name=self.name, tags={_FOLDER: str(self.folder)})
         self.run_id = run.info.run_id
         parameters = [Param(name, value) for name, value in self.parameters.items()]
         for start in range(0, len(parameters), 100):  # as many as MLflow takes at once

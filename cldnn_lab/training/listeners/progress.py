@@ -68,7 +68,7 @@ class Progress(Listener):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Say where training goes on."""
-        log.info("Resumed after %s.", self._place(self.training.outcome.steps).replace("  ", " "))
+        log.info("Resumed after step %s of %s.", f"{self.training.outcome.steps:,}", f"{self.plan.total:,}")
 
     def _close(self) -> None:
         if self.bar is not None:
