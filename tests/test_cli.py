@@ -80,6 +80,7 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
         (["seed=1,2"], "need -m"),
         (["epochs"], "write key=value"),
         (["+nonsense=1"], "nonsense: unknown key"),
+        (["callbacks.reduce_lr.patience=3"], "reduce_lr is not chosen; choose it with callbacks=reduce_lr"),
         (["--config-dir", "nowhere"], "nowhere"),
         (["-m", "seed=1,2,-5"], "in the run with seed=-5"),
         (["-m", "--cfg", "job"], "Only one of"),

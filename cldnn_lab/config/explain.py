@@ -80,7 +80,7 @@ def _explain_missing_config(error: MissingConfigException) -> str:
         close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(close)}? " if close else ""
         return f"{group}={name}: there is no such {group}; {hint}--help lists them."
-    return f"{group}={name}: there is no such {group}; {suggest(name, known)}."
+    return f"{group}={name}: there is no such option; {suggest(name, known)}."
 
 
 def _explain_unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
@@ -88,7 +88,12 @@ def _explain_unknown_key(error: ConfigKeyError | ConfigAttributeError) -> str:
     known = [str(key) for key in parent] if isinstance(parent, DictConfig) else []
     known = [key for key in known if key != "hydra"]
     where = error.full_key or str(error.key)
-    return f"{where}: unknown key; {suggest(error.key, known)}." if known else f"{where}: unknown key."
+    if known:
+        return f"{where}: unknown key; {suggest(error.key, known)}."
+    group, _, option = where.partition(".")
+    if option and option in groups.list_options(group):
+        return f"{where}: {option} is not chosen; choose it with {group}={option}."
+    return f"{where}: unknown key."
 
 
 def _extract_first_line(error: BaseException) -> str:
