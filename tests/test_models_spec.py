@@ -14,6 +14,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from cldnn_lab.config import targets
+from cldnn_lab.config.callbacks import FILES
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.model import check_model
 
@@ -94,7 +95,10 @@ def test_what_may_be_named_is_in_keras_and_takes_neither_files_nor_functions() -
         module = importlib.import_module(f"keras.{part}")
         for name in names.split():
             arguments = inspect.signature(getattr(module, name)).parameters
-            assert not {"vocabulary", "filepath", "path", "function", "module", "call_fn"} & set(arguments), name
+            files = {FILES.get(name)} if part == "callbacks" else set()  # which lie in the run directory
+            assert not {"vocabulary", "filepath", "path", "function", "module", "call_fn"} & set(arguments) - files, (
+                name
+            )
 
 
 def test_layers_inside_branches_are_checked() -> None:

@@ -126,7 +126,7 @@ def test_arrays_are_prepared_as_in_training(composed, tmp_path: Path, kind: str)
 def made(task: str, classes: int) -> Dataset:
     y = np.arange(4) % max(classes, 1)
     split = Split(np.zeros((4, 3), np.float32), y.astype(np.int32) if classes else np.zeros((4, 1), np.float32))
-    return Dataset("made", task, split, split, split, tuple("abc"[:classes]), "made by the test")  # type: ignore[arg-type]
+    return Dataset("made", task, split, split, tuple("abc"[:classes]), "made by the test")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

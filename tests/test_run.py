@@ -21,6 +21,7 @@ from PIL import Image
 from cldnn_lab import data, inspect, runs
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset
+from cldnn_lab.evaluation.predictor import Predictor
 from cldnn_lab.launch.preflight import check_config
 from cldnn_lab.runs import results
 from cldnn_lab.runs.directory import Run
@@ -148,7 +149,10 @@ def test_the_figures_that_a_run_will_have_are_known_before_it_trains(composed, l
     for overrides in (SMALL, (*PULSES, "data.test_limit=40")):
         config = check_config(composed(*overrides))
         policy = choose_policy(config.settings, config.backend, config.model, "CPU", fits=True, bfloat16=False)
-        expected = results.expect_metrics(config, prepare(config, loaded(*overrides), policy), policy)
+        dataset = loaded(*overrides)
+        session = prepare(config, dataset, policy)
+        predictor = Predictor.make(session.model, dataset, session.loss, config.settings.threshold)
+        expected = results.expect_metrics(config, session, policy, predictor)
         assert set(expected) == set(trained(*overrides).metrics)
 
 

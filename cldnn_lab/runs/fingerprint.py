@@ -34,7 +34,7 @@ WITHOUT_EFFECT = frozenset({
     "objective", "resume", "checkpoint",
 })  # fmt: skip
 # Parts of a Config that are not part of the training; whatever part is not named here counts.
-_PARTS_WITHOUT_EFFECT = ("choices", "diagnostics")
+_PARTS_WITHOUT_EFFECT = ("choices", "diagnostics", "loggers")
 
 
 def compute_config_fingerprint(config: Config) -> str:
