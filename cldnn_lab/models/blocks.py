@@ -33,8 +33,8 @@ def dense_stack(
                 width,
                 activation=activation,
                 use_bias=use_bias,
-                kernel_initializer=_fresh(kernel_initializer),
-                bias_initializer=_fresh(bias_initializer),
+                kernel_initializer=_copy_initializer(kernel_initializer),
+                bias_initializer=_copy_initializer(bias_initializer),
                 name=f"{name}{number}",
             )
         )
@@ -86,6 +86,6 @@ def recurrent(
     return layers
 
 
-def _fresh(initializer: Any) -> Any:
+def _copy_initializer(initializer: Any) -> Any:
     """A copy with its own seed: one initializer object draws the same numbers for every layer it serves."""
     return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer

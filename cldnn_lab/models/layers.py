@@ -55,7 +55,7 @@ class _Holder(keras.layers.Layer):
     field: str
 
     def get_config(self) -> dict[str, Any]:
-        layers = keras.saving.serialize_keras_object(self._held())
+        layers = keras.saving.serialize_keras_object(self._list_held())
         return {**super().get_config(), self.field: layers}
 
     @classmethod
@@ -63,7 +63,7 @@ class _Holder(keras.layers.Layer):
         held = keras.saving.deserialize_keras_object(config[cls.field])
         return cls(**{**config, cls.field: held})
 
-    def _held(self) -> Any:
+    def _list_held(self) -> Any:
         raise NotImplementedError
 
 
@@ -102,7 +102,7 @@ class Chain(_Holder):
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
-    def _held(self) -> Any:
+    def _list_held(self) -> Any:
         return list(self.layers)
 
 
@@ -143,7 +143,7 @@ class Residual(_Holder):
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}
 
-    def _held(self) -> Any:
+    def _list_held(self) -> Any:
         return list(self.body.layers)
 
 
@@ -183,7 +183,7 @@ class Branches(_Holder):
             raise ValueError(f"the branches give shapes that cannot be joined along the channels: {listing}")
         return (*shapes[0][:-1], sum(shape[-1] or 0 for shape in shapes))
 
-    def _held(self) -> Any:
+    def _list_held(self) -> Any:
         return [list(chain.layers) for chain in self.chains]
 
 
@@ -218,7 +218,7 @@ class PerRow(_Holder):
         batch, *rest = self.layers[0].compute_output_shape((input_shape[0], *input_shape[2:]))
         return (batch, len(self.layers), *rest)
 
-    def _held(self) -> Any:
+    def _list_held(self) -> Any:
         return list(self.layers)
 
 

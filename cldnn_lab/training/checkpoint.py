@@ -82,7 +82,7 @@ class Checkpoint(Listener):
         training = self.training
         arrays = {
             f"{group}/{index}": keras.ops.convert_to_numpy(variable)
-            for group, variables in _variables(self.model).items()
+            for group, variables in _group_variables(self.model).items()
             for index, variable in enumerate(variables)
         }
         outcome = dataclasses.asdict(training.outcome)
@@ -91,9 +91,9 @@ class Checkpoint(Listener):
             "outcome": outcome,
             "logs": training.logs,
             "elapsed": training.elapsed,
-            "random": _pack(_random_states(), "random", arrays),
+            "random": _pack(_get_random_states(), "random", arrays),
             "listeners": [
-                _pack(_state_of(listener), f"listener{index}", arrays)
+                _pack(_get_state(listener), f"listener{index}", arrays)
                 for index, listener in enumerate(training.listeners)
             ],
         }
@@ -111,7 +111,7 @@ class Checkpoint(Listener):
             raise ConfigError(
                 f"{self.path} cannot be read ({str(error).splitlines()[0]}): remove it to train from the beginning."
             ) from error
-        groups = _variables(self.model)
+        groups = _group_variables(self.model)
         held = {name: array.shape for name, array in arrays.items() if name.split("/")[0] in groups}
         wanted = {f"{g}/{i}": tuple(v.shape) for g, variables in groups.items() for i, v in enumerate(variables)}
         if held != wanted or len(about["listeners"]) != len(self.training.listeners):
@@ -126,28 +126,28 @@ class Checkpoint(Listener):
         vars(training.outcome).update(vars(outcome))
         training.logs, training.elapsed = about["logs"], about["elapsed"]
         for listener, state in zip(training.listeners, about["listeners"], strict=True):
-            _give_back(listener, _unpack(state, arrays))
+            _set_state(listener, _unpack(state, arrays))
         _set_random_states(_unpack(about["random"], arrays))
 
 
-def _variables(model: keras.Model) -> dict[str, list[Any]]:
+def _group_variables(model: keras.Model) -> dict[str, list[Any]]:
     """What a backend holds of a training, by group: weights, states of layers and of their random numbers; the
     optimizer's; the running means."""
     return {"model": model.variables, "optimizer": model.optimizer.variables, "metrics": model.metrics_variables}
 
 
-def _state_of(listener: keras.callbacks.Callback) -> dict[str, Any]:
+def _get_state(listener: keras.callbacks.Callback) -> dict[str, Any]:
     return listener.get_state() if isinstance(listener, Listener) else keras_state.get_state(listener)
 
 
-def _give_back(listener: keras.callbacks.Callback, state: dict[str, Any]) -> None:
+def _set_state(listener: keras.callbacks.Callback, state: dict[str, Any]) -> None:
     if isinstance(listener, Listener):
         listener.set_state(state)
     else:
         keras_state.set_state(listener, state)
 
 
-def _random_states() -> dict[str, Any]:
+def _get_random_states() -> dict[str, Any]:
     """The random states that are no variables: Python's, NumPy's, and PyTorch's, which Keras draws dropout from."""
     version, words, gauss = random.getstate()
     name, keys, *rest = np.random.get_state(legacy=True)

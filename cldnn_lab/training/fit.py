@@ -92,20 +92,20 @@ class Training:
         self._test_batches = plan.list_test_batches(len(self._validation[0]))
         self._validation = [engine.keep(array) for array in self._validation]
         self._began, self._stop = began, stop
-        for listener in self._own_listeners():
+        for listener in self._list_listeners():
             listener.training = self
         engine.model.stop_training = False
         engine.reset_metrics()
         callbacks = keras.callbacks.CallbackList(self.listeners, model=engine.model, steps=plan.per_epoch)
         callbacks.on_train_begin()
-        for number, steps in self._evaluations():
+        for number, steps in self._list_evaluations():
             callbacks.on_epoch_begin(number)
             started = time.perf_counter() - self.elapsed
             self._train_batches(steps, started)
             if outcome.status == "completed":
                 self._evaluate(number, callbacks, started)
             if outcome.status == "interrupted":
-                for listener in self._own_listeners():
+                for listener in self._list_listeners():
                     listener.on_interrupt()
             if outcome.status != "completed" or engine.model.stop_training:
                 break
@@ -113,7 +113,7 @@ class Training:
             engine.reset_metrics()
         outcome.stopped_early = outcome.status == "completed" and outcome.steps < plan.total
         engine.average()
-        last = [] if self._only_listeners() else engine.model.get_weights()
+        last = [] if self._has_only_listeners() else engine.model.get_weights()
         callbacks.on_train_end()
         outcome.weights_replaced = any(
             not np.array_equal(before, after) for before, after in zip(last, engine.model.get_weights(), strict=False)
@@ -121,13 +121,13 @@ class Training:
         if stop.made and outcome.status == "completed":
             outcome.status = "interrupted"
 
-    def _own_listeners(self) -> list[Listener]:
+    def _list_listeners(self) -> list[Listener]:
         return [listener for listener in self.listeners if isinstance(listener, Listener)]
 
-    def _only_listeners(self) -> bool:
-        return len(self._own_listeners()) == len(self.listeners)
+    def _has_only_listeners(self) -> bool:
+        return len(self._list_listeners()) == len(self.listeners)
 
-    def _evaluations(self) -> Iterator[tuple[int, range]]:
+    def _list_evaluations(self) -> Iterator[tuple[int, range]]:
         """The number of each evaluation to come, from 0, and the steps that are left to train before it."""
         step, number = self.outcome.steps, len(self.outcome.rows)
         while number < self.plan.evaluations:
@@ -156,7 +156,7 @@ class Training:
                 return
             for callback in self._hears_batches:
                 callback.on_train_batch_end(offset, self.logs)
-            for listener in self._own_listeners():
+            for listener in self._list_listeners():
                 listener.on_batches_end(step, self.logs)
             if self._stop.made:
                 outcome.status = "interrupted"

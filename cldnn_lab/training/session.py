@@ -65,8 +65,8 @@ class Session:
         outcome = fit(
             self.engine,
             self.plan,
-            self._arrays(self.dataset.train),
-            self._arrays(self.dataset.validation),
+            self._make_arrays(self.dataset.train),
+            self._make_arrays(self.dataset.validation),
             listeners=listeners,
             derive=self._derive,
         )
@@ -109,13 +109,13 @@ class Session:
         """The loss and the metrics that were watched in training, on a split."""
         if self.engine.model is not self.model:
             # The network for windows reads whole batches alone; this one reads every example.
-            y, outputs = self._arrays(split)[1], self.predict_outputs(split)
+            y, outputs = self._make_arrays(split)[1], self.predict_outputs(split)
             for metric in self.metrics:
                 metric.reset_state()
                 metric.update_state(y, outputs)
             measured = {metric.name: float(metric.result()) for metric in self.metrics}
             return {"loss": float(self.engine.model.loss(y, outputs)), **measured}
-        data = [self.engine.keep(array) for array in self._arrays(split)]
+        data = [self.engine.keep(array) for array in self._make_arrays(split)]
         self.engine.reset_metrics()
         for batches in self.plan.list_test_batches(len(split)):
             portion = self.plan.batches_per_call or len(batches)
@@ -123,7 +123,7 @@ class Session:
                 self.engine.test(data, batches, start, min(start + portion, len(batches)))
         return self.engine.logs()
 
-    def _arrays(self, split: Split) -> tuple[np.ndarray, ...]:
+    def _make_arrays(self, split: Split) -> tuple[np.ndarray, ...]:
         """Examples and targets as the loss wants them; for the training set also what each example counts, if they do
         not all count alike."""
         y = losses.make_targets(self.engine.model.loss, self.dataset.task, split.y, self.dataset.outputs)

@@ -55,9 +55,9 @@ class Engine(ABC):
     def prepare(self, batch: Sequence[np.ndarray]) -> None:
         """Create the optimizer's and the metrics' variables from a first batch, before anything is compiled."""
         self.model.optimizer.build(self.model.trainable_variables)
-        self.model._symbolic_build(data_batch=self.windows(batch)[0])
+        self.model._symbolic_build(data_batch=self.cut_windows(batch)[0])
 
-    def windows(self, batch: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def cut_windows(self, batch: Sequence[Any]) -> list[tuple[Any, ...]]:
         """One batch as the windows it is trained in: all of it, or slices of ``window`` steps along axis 1."""
         if self.window is None:
             return [tuple(batch)]
@@ -112,13 +112,13 @@ class Engine(ABC):
             data: what :meth:`keep` gave for examples, targets and, where examples weigh differently, their weights.
             order: indices of examples, int32 (batches, batch size).
         """
-        self._train(*self._at_hand(data, order, start, stop))
+        self._train(*self._bring_to_device(data, order, start, stop))
 
     def test(self, data: Sequence[Any], order: np.ndarray, start: int, stop: int) -> None:
         """Update the running means with batches ``start`` to ``stop`` of ``order``, without training."""
-        self._test(*self._at_hand(data, order, start, stop))
+        self._test(*self._bring_to_device(data, order, start, stop))
 
-    def _at_hand(self, data: Sequence[Any], order: np.ndarray, start: int, stop: int) -> Any:
+    def _bring_to_device(self, data: Sequence[Any], order: np.ndarray, start: int, stop: int) -> Any:
         """The arguments with the data on the device: as they are, or the examples of these batches alone."""
         if self.data_on_device:
             return tuple(data), order, start, stop

@@ -17,18 +17,18 @@ class JaxEngine(Engine):
 
     def __init__(self, model: Any, **options: Any) -> None:
         super().__init__(model, **options)
-        self._train_loop = jax.jit(self._loop(model.train_step), donate_argnums=0)
-        self._test_loop = jax.jit(self._loop(model.test_step))
+        self._train_loop = jax.jit(self._make_loop(model.train_step), donate_argnums=0)
+        self._test_loop = jax.jit(self._make_loop(model.test_step))
 
     def rearrange(self) -> None:
         recurrent.rearrange(self.model, jax.lax.scan)
 
-    def _loop(self, step: Any) -> Any:
+    def _make_loop(self, step: Any) -> Any:
         def run(state: Any, data: Any, order: Any, start: Any, stop: Any) -> Any:
             def one_batch(i: Any, state: Any) -> Any:
                 rows = order[i]
                 state = self._forget(state)
-                for window in self.windows([array[rows] for array in data]):
+                for window in self.cut_windows([array[rows] for array in data]):
                     _, new = step(state, window)
                     # A loop's state keeps its types; a step may hand back weaker ones.
                     state = jax.tree.map(lambda a, b: b.astype(a.dtype), state, new)

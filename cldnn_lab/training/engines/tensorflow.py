@@ -61,8 +61,8 @@ class TensorFlowEngine(Engine):
     def __init__(self, model: Any, **options: Any) -> None:
         super().__init__(model, **options)
         compiled = tf.function(jit_compile=self.xla or None, autograph=False, reduce_retracing=True)
-        self._train_loop = compiled(self._loop(model.train_step))
-        self._test_loop = compiled(self._loop(model.test_step))
+        self._train_loop = compiled(self._make_loop(model.train_step))
+        self._test_loop = compiled(self._make_loop(model.test_step))
 
     def rearrange(self) -> None:
         recurrent.rearrange(self.model, scan)
@@ -70,12 +70,12 @@ class TensorFlowEngine(Engine):
         if not self.xla:
             update.rearrange(self.model)
 
-    def _loop(self, step: Any) -> Any:
+    def _make_loop(self, step: Any) -> Any:
         def run(data: Any, order: Any, start: Any, stop: Any) -> Any:
             def one_batch(i: Any) -> Any:
                 rows = order[i]
                 self.reset_state()
-                for window in self.windows([tf.gather(array, rows) for array in data]):
+                for window in self.cut_windows([tf.gather(array, rows) for array in data]):
                     step(window)
                 return i + 1
 

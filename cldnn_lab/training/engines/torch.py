@@ -33,5 +33,5 @@ class TorchEngine(Engine):
     def _walk(self, step: Any, data: tuple[Any, ...], order: np.ndarray) -> None:
         for rows in keras.ops.convert_to_tensor(order):
             self.reset_state()
-            for window in self.windows([array[rows] for array in data]):
+            for window in self.cut_windows([array[rows] for array in data]):
                 step(window)
