@@ -268,6 +268,39 @@ print("equal")
 """
 
 
+SIZES = """
+import keras, numpy as np
+from cldnn_lab.training.engines.base import make_engine
+
+seen = []
+
+class Note(keras.layers.Layer):
+    def call(self, x):
+        seen.append(x.shape[0])
+        return x
+
+x, y = np.ones((10, 3), np.float32), np.ones((10, 1), np.float32)
+whole, rest = np.arange(8, dtype=np.int32).reshape(2, 4), np.arange(8, 10, dtype=np.int32).reshape(1, 2)
+for parts in ((whole, rest), (rest, whole)):
+    model = keras.Sequential([keras.layers.Input((3,)), Note(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    engine = make_engine(model)
+    engine.prepare((x[:4], y[:4]))
+    data = engine.keep(x), engine.keep(y)
+    seen.clear()
+    for run in (engine.train, engine.test):
+        for part in parts:
+            run(data, part, 0, len(part))
+    assert set(seen) == {2, 4}, seen
+print("known")
+"""
+
+
+def test_a_graph_knows_its_batch_size_whichever_size_came_first(tmp_path: Path) -> None:
+    """A resumed training may begin with the smaller last batch of an epoch."""
+    says(SIZES, "known", "tensorflow", tmp_path)
+
+
 def test_a_compiled_update_is_the_optimizer_s_own(tmp_path: Path) -> None:
     says(UPDATES, "equal", "tensorflow", tmp_path)
 

@@ -56,13 +56,16 @@ def _array(dtype: Any, steps: int, shape: Any) -> tf.TensorArray:
 
 
 class TensorFlowEngine(Engine):
-    """Batches in a ``tf.while_loop`` inside one ``tf.function``."""
+    """Batches in a ``tf.while_loop`` inside one ``tf.function`` for each batch size.
+
+    Left to itself, ``tf.function`` traces a more general graph where a second batch size comes along, and which sizes a
+    graph knows then depends on the order in which they came: a training that is resumed at the smaller last batch of an
+    epoch would round differently.
+    """
 
     def __init__(self, model: Any, **options: Any) -> None:
         super().__init__(model, **options)
-        compiled = tf.function(jit_compile=self.xla or None, autograph=False, reduce_retracing=True)
-        self._train_loop = compiled(self._make_loop(model.train_step))
-        self._test_loop = compiled(self._make_loop(model.test_step))
+        self._loops: dict[tuple[str, int], Any] = {}
 
     def rearrange(self) -> None:
         recurrent.rearrange(self.model, scan)
@@ -88,7 +91,20 @@ class TensorFlowEngine(Engine):
         return tf.convert_to_tensor(array)
 
     def _train(self, data: tuple[Any, ...], order: np.ndarray, start: int, stop: int) -> None:
-        self._train_loop(data, tf.constant(order), tf.constant(start), tf.constant(stop))
+        self._run("train_step", data, order, start, stop)
 
     def _test(self, data: tuple[Any, ...], order: np.ndarray, start: int, stop: int) -> None:
-        self._test_loop(data, tf.constant(order), tf.constant(start), tf.constant(stop))
+        self._run("test_step", data, order, start, stop)
+
+    def _run(self, step: str, data: tuple[Any, ...], order: np.ndarray, start: int, stop: int) -> None:
+        size = order.shape[1]
+        if (step, size) not in self._loops:
+            number = tf.TensorSpec([], tf.int32)
+            arrays = tuple(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in data)
+            self._loops[step, size] = tf.function(
+                self._make_loop(getattr(self.model, step)),
+                input_signature=(arrays, tf.TensorSpec([None, size], tf.int32), number, number),
+                jit_compile=self.xla or None,
+                autograph=False,
+            )
+        self._loops[step, size](data, tf.constant(order), tf.constant(start), tf.constant(stop))
