@@ -65,7 +65,7 @@ class TensorFlowEngine(Engine):
 
     def __init__(self, model: Any, **options: Any) -> None:
         super().__init__(model, **options)
-        self._loops: dict[tuple[str, int], Any] = {}
+        self._loops: dict[tuple[str, int, int], Any] = {}
 
     def rearrange(self) -> None:
         recurrent.rearrange(self.model, scan)
@@ -98,13 +98,14 @@ class TensorFlowEngine(Engine):
 
     def _run(self, step: str, data: tuple[Any, ...], order: np.ndarray, start: int, stop: int) -> None:
         size = order.shape[1]
-        if (step, size) not in self._loops:
+        key = step, len(data), size  # with the weights of examples or without
+        if key not in self._loops:
             number = tf.TensorSpec([], tf.int32)
             arrays = tuple(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in data)
-            self._loops[step, size] = tf.function(
+            self._loops[key] = tf.function(
                 self._make_loop(getattr(self.model, step)),
                 input_signature=(arrays, tf.TensorSpec([None, size], tf.int32), number, number),
                 jit_compile=self.xla or None,
                 autograph=False,
             )
-        self._loops[step, size](data, tf.constant(order), tf.constant(start), tf.constant(stop))
+        self._loops[key](data, tf.constant(order), tf.constant(start), tf.constant(stop))
