@@ -16,7 +16,7 @@ from typing import Any
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.runs.process import Process, identify_process
-from cldnn_lab.storage import manifest
+from cldnn_lab.storage.tables import write_json
 
 STATE = "run.json"
 STATES = ("started", "training", "completed", "diverged", "interrupted", "failed")
@@ -114,8 +114,7 @@ def update(folder: Path, **changes: Any) -> State:
 
 
 def _write(folder: Path, state: State) -> State:
-    text = json.dumps(dataclasses.asdict(state), indent=2) + "\n"
-    manifest.write(folder / STATE, lambda path: path.write_text(text, encoding="utf-8"))
+    write_json(folder / STATE, dataclasses.asdict(state))
     return state
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from cldnn_lab.storage import manifest
+from cldnn_lab.storage.tables import write_table
 from cldnn_lab.training.listeners.base import Listener
 
 
@@ -38,5 +38,4 @@ class History(Listener):
             self._write_all()
 
     def _write_all(self) -> None:
-        table = self.training.outcome.history
-        manifest.write(self.path, lambda path: table.to_csv(path, index=False))
+        write_table(self.path, self.training.outcome.history)
