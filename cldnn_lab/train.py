@@ -53,8 +53,8 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     # Data first: a file that is missing or broken is told before Keras, which takes seconds, is imported.
     dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers)
     log.info("Data: %s: %s (%s)", dataset.name, dataset.provenance, dataset.sizes)
-    config_fingerprint, data_fingerprint = compute_config_fingerprint(config), data.fingerprint(dataset)
-    fingerprint = compute_fingerprint(config_fingerprint, data_fingerprint)
+    data_fingerprint = data.fingerprint(dataset)
+    fingerprint = compute_fingerprint(compute_config_fingerprint(config), data_fingerprint)
     if settings.resume and run.has_trained:
         check_data(run, fingerprint, dataset.provenance)
     policy = backend.start(config, dataset.nbytes)
@@ -95,7 +95,7 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     resumed = settings.resume and run.has_trained and checkpoint.exists()
     if not resumed:
         run.clear()
-    run.begin_training(config_fingerprint, fingerprint, session.plan.total, resumed=resumed)
+    run.begin_training(config, fingerprint, session.plan.total, resumed=resumed)
     results.write_before_training(run, session, policy, data_fingerprint)
     log.info("%s", results.introduce(session, policy))
 

@@ -156,9 +156,9 @@ def test_the_figures_that_a_run_will_have_are_known_before_it_trains(composed, l
         assert set(expected) == set(trained(*overrides).metrics)
 
 
-def test_the_state_follows_the_steps_at_most_once_in_so_many_seconds(tmp_path: Path) -> None:
+def test_the_state_follows_the_steps_at_most_once_in_so_many_seconds(composed, tmp_path: Path) -> None:
     run, plan = Run(tmp_path), Plan.make(100, batch_size=10, epochs=3, steps=None, validate_every=None, seed=1)
-    run.begin_training("config", "data", plan.total, resumed=False)
+    run.begin_training(check_config(composed("model=cnn")), "data", plan.total, resumed=False)
     assert (run.state.state, run.state.step, run.state.steps) == ("training", 0, 30)
     StateRecorder(run, plan, seconds=1000).on_batches_end(4, {})
     assert run.state.step == 0

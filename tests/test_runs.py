@@ -45,7 +45,7 @@ def elsewhere() -> Iterator[subprocess.Popen[str]]:
     """Start a process that holds a directory and has begun a run there."""
     code = (
         "import sys; from pathlib import Path; from cldnn_lab.runs import Run, lock\n"
-        "folder = Path(sys.argv[1]); lock.hold(folder); Run(folder).start('of another config')\n"
+        "folder = Path(sys.argv[1]); lock.hold(folder); Run(folder).start(None)\n"
         "Run(folder).record(state='training', step=3, steps=8)\n"
         "print('held', flush=True); sys.stdin.read()"
     )
@@ -300,7 +300,7 @@ def test_a_new_run_replaces_what_was_begun_and_never_trained(cli, tmp_path: Path
 
 def test_the_objective_is_a_figure_of_metrics_json(tmp_path: Path) -> None:
     run = runs.Run(tmp_path)
-    run.start("config")
+    run.start(None)
     run.write_json(runs.METRICS, {"test_normalised_error": 0.5, "test_loss": None, "test_mse": 3, "device": "CPU"})
     assert math.isnan(read_objective(run, "test_mse"))
     run.record(state="completed")

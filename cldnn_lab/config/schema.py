@@ -47,6 +47,19 @@ class CheckpointSettings:
 
 
 @dataclass
+class SweepSettings:
+    """Which combinations of a sweep's values are run.
+
+    Attributes:
+        where: a condition that a combination must meet, see :mod:`cldnn_lab.config.where`; None for all.
+        zip: keys whose values are paired instead of combined, or lists of such keys.
+    """
+
+    where: str | None = None
+    zip: Any = None
+
+
+@dataclass
 class Settings:
     """The top-level keys of a config that are plain values.
 
@@ -78,7 +91,10 @@ class Settings:
         diagnostics: names of the diagnostics to run after training, with or without their options.
         objective: the figure of metrics.json that a sweeper is given; None for test_accuracy, or the error of a
             regression.
-        resume: go on with the run that ``hydra.run.dir`` holds, from its last checkpoint.
+        resume: go on with the run that ``hydra.run.dir`` holds, from its last checkpoint, or with the sweep in
+            ``hydra.sweep.dir``, by default the last one of the same command.
+        sweep: which combinations of a sweep's values are run.
+        verbose: print what each job of a sweep says, not only that it ended.
         checkpoint: when to save what that takes.
         about: what an experiment file says of itself: document, part, published and measured figures.
     """
@@ -107,6 +123,8 @@ class Settings:
     diagnostics: Any = None
     objective: str | None = None
     resume: bool = False
+    sweep: SweepSettings = field(default_factory=SweepSettings)
+    verbose: bool = False
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     about: Any = None
 

@@ -18,7 +18,6 @@ from cldnn_lab.config.schema import Config, parse
 from cldnn_lab.launch.backend import check_threads
 from cldnn_lab.runs import lock
 from cldnn_lab.runs.directory import Run, take_directory
-from cldnn_lab.runs.fingerprint import compute_config_fingerprint
 from cldnn_lab.runs.resume import find_resumable
 from cldnn_lab.runs.state import State
 
@@ -86,7 +85,7 @@ def take_run(run: Run, config: Config) -> State | None:
         lock.release(run.folder)
         raise
     if before is None or before.state != "completed":
-        run.start(compute_config_fingerprint(config), before)
+        run.start(config, before)
     return before
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from cldnn_lab.data.dataset import Dataset
 from cldnn_lab.runs import results
 from cldnn_lab.runs.directory import Run
+from cldnn_lab.storage.pace import Pace
 from cldnn_lab.training.listeners.base import Listener
-
-# Drawing takes no more than this share of the time.
-_SHARE = 0.01
 
 
 class Curves(Listener):
@@ -27,14 +24,11 @@ class Curves(Listener):
 
     def __init__(self, run: Run, dataset: Dataset, *, title: str, x: str, seconds: float = 60) -> None:
         super().__init__()
-        self.run, self.dataset, self.title, self.x, self.seconds = run, dataset, title, x, seconds
-        self.due = time.monotonic() + seconds
+        self.run, self.dataset, self.title, self.x = run, dataset, title, x
+        self.pace = Pace(seconds)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Draw, if it is time."""
-        began = time.monotonic()
-        if began < self.due:
-            return
-        results.draw_history(self.run, self.training.outcome, self.dataset, title=self.title, x=self.x)
-        now = time.monotonic()
-        self.due = now + max(self.seconds, (now - began) / _SHARE)
+        if self.pace.is_due():
+            with self.pace.measure():
+                results.draw_history(self.run, self.training.outcome, self.dataset, title=self.title, x=self.x)

@@ -32,12 +32,15 @@ from cldnn_lab.diagnostics import list_files
 from cldnn_lab.evaluation.predictor import FILE as PREDICTOR
 from cldnn_lab.evaluation.predictor import Predictor
 from cldnn_lab.runs import state as states
+from cldnn_lab.runs.fingerprint import compute_config_fingerprint, compute_setting_fingerprint
 from cldnn_lab.runs.process import identify_process
 from cldnn_lab.runs.state import STATE, State
 from cldnn_lab.storage import manifest, tables
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from cldnn_lab.config.schema import Config
 
 METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, CHECKPOINT = (
     "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json", "checkpoint.npz",
@@ -96,20 +99,24 @@ class Run:
         state = self.state
         return state is not None and state.step is not None
 
-    def start(self, config_fingerprint: str | None, before: State | None = None) -> None:
+    def start(self, config: Config | None, before: State | None = None) -> None:
         """Record that this process begins a run here.
 
         Args:
+            config: of the run; None if it has a mistake.
             before: the state of the run that it resumes, if it does.
         """
         manifest.begin_list(self.folder)
-        states.start(self.folder, config_fingerprint, before)
+        digests = (None, None)
+        if config is not None:
+            digests = compute_config_fingerprint(config), compute_setting_fingerprint(config)
+        states.start(self.folder, *digests, before)
 
-    def begin_training(self, config_fingerprint: str, fingerprint: str, steps: int, *, resumed: bool) -> None:
+    def begin_training(self, config: Config, fingerprint: str, steps: int, *, resumed: bool) -> None:
         """Record that training begins: from the first step, or ``resumed`` from where it was."""
         state = self.state
         if state is None or state.is_over or state.process != identify_process():
-            self.start(config_fingerprint, state if resumed else None)
+            self.start(config, state if resumed else None)
         step = state.step if resumed and state is not None else 0
         self.record(state="training", fingerprint=fingerprint, step=step, steps=steps)
 

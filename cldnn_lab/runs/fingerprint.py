@@ -31,7 +31,7 @@ RESULTS_VERSION = 1
 # Settings that leave the result alone: where and how fast it is computed, what is kept or shown of it.
 WITHOUT_EFFECT = frozenset({
     "threads", "batches_per_call", "data_on_device", "data_root", "data.path", "logger", "diagnostics", "about",
-    "objective", "resume", "checkpoint",
+    "objective", "resume", "checkpoint", "sweep", "verbose",
 })  # fmt: skip
 # Parts of a Config that are not part of the training; whatever part is not named here counts.
 _PARTS_WITHOUT_EFFECT = ("choices", "diagnostics", "loggers")
@@ -47,6 +47,12 @@ def compute_config_fingerprint(config: Config) -> str:
         if value != defaults.get(name):
             values |= {key: one for key, one in _flatten(value, name).items() if one is not None}
     return _digest(values)
+
+
+def compute_setting_fingerprint(config: Config) -> str:
+    """The same of all but the seed: runs with equal ones are repeats of one setting."""
+    settings = dataclasses.replace(config.settings, seed=Settings.seed)
+    return compute_config_fingerprint(dataclasses.replace(config, settings=settings))
 
 
 def compute_fingerprint(config_fingerprint: str, data_fingerprint: str) -> str:

@@ -31,6 +31,7 @@ class State:
         state: one of :data:`STATES`.
         process: that works, or worked, in the directory.
         config_fingerprint: digest of all in the config that affects the result; None of a config with a mistake.
+        setting_fingerprint: the same without the seed.
         fingerprint: the same with the data; None until they were loaded.
         step: batches trained; None until training begins, while what an earlier run left is still there.
         steps: batches that the run is to train.
@@ -44,6 +45,7 @@ class State:
     config_fingerprint: str | None
     started: str
     updated: str
+    setting_fingerprint: str | None = None
     fingerprint: str | None = None
     step: int | None = None
     steps: int | None = None
@@ -92,16 +94,19 @@ def read(folder: Path) -> State | None:
         raise ConfigError(f"{path} does not hold a run's state: {error}.") from error
 
 
-def start(folder: Path, config_fingerprint: str | None, before: State | None = None) -> State:
+def start(
+    folder: Path, config_fingerprint: str | None, setting_fingerprint: str | None, before: State | None = None
+) -> State:
     """Record that this process begins a run.
 
     Args:
+        config_fingerprint, setting_fingerprint: of its config; None of one with a mistake.
         before: of the run that it resumes, if it does.
     """
     known = {} if before is None else {name: getattr(before, name) for name in ("fingerprint", "step", "steps")}
     now = _now()
     first = now if before is None else before.started
-    return _write(folder, State("started", identify_process(), config_fingerprint, first, now, **known))
+    return _write(folder, State("started", identify_process(), config_fingerprint, first, now, setting_fingerprint, **known))
 
 
 def update(folder: Path, **changes: Any) -> State:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import random
 import sys
 import time
@@ -23,12 +22,10 @@ import numpy as np
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.storage import manifest
+from cldnn_lab.storage.pace import Pace
 from cldnn_lab.training.listeners import keras_state
 from cldnn_lab.training.listeners.base import Listener
 from cldnn_lab.training.outcome import Outcome
-
-# Checkpoints take no more than this share of the time, however long one takes to write.
-_SHARE = 0.01
 
 
 class Checkpoint(Listener):
@@ -43,8 +40,7 @@ class Checkpoint(Listener):
 
     def __init__(self, path: Path, seconds: float | None) -> None:
         super().__init__()
-        self.path, self.seconds = path, seconds
-        self._due = math.inf
+        self.path, self.pace = path, Pace(seconds)
 
     def exists(self) -> bool:
         """Whether there is one to go on from."""
@@ -63,22 +59,24 @@ class Checkpoint(Listener):
         if self.exists():
             self._restore()
         self._began = time.monotonic()
-        if self.seconds is not None:
-            self._due = self._began + self.seconds
+        self.pace.restart()
 
     def on_batches_end(self, step: int, logs: dict[str, float]) -> None:
         """Write one, if it is time."""
-        if time.monotonic() >= self._due:
+        if self.pace.is_due():
             self.save()
 
     def on_interrupt(self) -> None:
         """Write one, so that nothing that was trained is lost."""
-        if self.seconds is not None:
+        if self.pace.seconds is not None:
             self.save()
 
     def save(self) -> None:
         """Write the training as it stands."""
-        began = time.monotonic()
+        with self.pace.measure():
+            self._save()
+
+    def _save(self) -> None:
         training = self.training
         arrays = {
             f"{group}/{index}": keras.ops.convert_to_numpy(variable)
@@ -86,7 +84,7 @@ class Checkpoint(Listener):
             for index, variable in enumerate(variables)
         }
         outcome = dataclasses.asdict(training.outcome)
-        outcome["seconds_before"] += began - self._began
+        outcome["seconds_before"] += time.monotonic() - self._began
         about: dict[str, Any] = {
             "outcome": outcome,
             "logs": training.logs,
@@ -99,8 +97,6 @@ class Checkpoint(Listener):
         }
         arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
         manifest.write(self.path, lambda path: np.savez(path.open("wb"), **arrays))
-        now = time.monotonic()
-        self._due = now + (max(self.seconds, (now - began) / _SHARE) if self.seconds else 0)
 
     def _restore(self) -> None:
         try:

@@ -1,0 +1,168 @@
+"""The sweep directory: which jobs a sweep has, and in which run directory each is.
+
+    sweep.json    the command, and its jobs: folder, overrides and fingerprint of the config
+    0, 1, 2, ...  their run directories
+
+A job is known by its config, not by its number: a sweep that is taken up again finds it where it is, and a new job, or
+one whose config has changed, gets a number that no job had before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.runs import state as states
+from cldnn_lab.runs.directory import METRICS, Run
+from cldnn_lab.storage import manifest
+from cldnn_lab.storage.tables import write_json
+
+SWEEP = "sweep.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    Attributes:
+        overrides: as they would be typed, such as ``optimizer=adam``.
+        config_fingerprint: of its config.
+        trial: number of the trial that it belongs to; None but for a sweeper that makes trials.
+        folder: name of its run directory in that of the sweep; empty until the sweep gives it one.
+    """
+
+    overrides: tuple[str, ...]
+    config_fingerprint: str
+    trial: int | None = None
+    folder: str = ""
+
+
+class Sweep:
+    """A sweep directory, to be filled or read.
+
+    Args:
+        folder: the directory; it exists.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.about = _read(folder)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs, those of earlier commands in the same directory first."""
+        return [Job(**{**job, "overrides": tuple(job["overrides"])}) for job in self.about.get("jobs", ())]
+
+    @property
+    def command(self) -> list[str]:
+        """The overrides of the last command, as they were typed."""
+        return list(self.about.get("command", ()))
+
+    def get_run(self, job: Job) -> Run:
+        """The run of a job, whose directory may not be there yet."""
+        return Run(self.folder / job.folder)
+
+    def add(self, wanted: Sequence[Job], **about: Any) -> list[Job]:
+        """Give each job that has none its directory, and write sweep.json.
+
+        A job that has the overrides of a known one and another config takes its place in the sweep, in a directory of
+        its own: the directory of the earlier one stays as it is, and is named under ``replaced``.
+
+        Args:
+            about: what else sweep.json is to say, such as ``command``.
+
+        Raises:
+            ConfigError: if two jobs would share a directory.
+        """
+        known = self._find_known()
+        number = self._find_next_number()
+        added: list[Job] = []
+        for job in wanted:
+            folder = job.folder or next(iter(known.get(job.config_fingerprint, ())), "")
+            if not folder:
+                folder, number = str(number), number + 1
+            elif folder in known.get(job.config_fingerprint, ()):
+                known[job.config_fingerprint].remove(folder)
+            added.append(dataclasses.replace(job, folder=folder))
+        _check_apart(added)
+        folders = {job.folder for job in added}
+        earlier = [job for job in self.jobs if job.folder not in folders]
+        now = {frozenset(job.overrides) for job in added}
+        replaced = [job for job in earlier if frozenset(job.overrides) in now]
+        names = [*self.about.get("replaced", ()), *(job.folder for job in replaced)]
+        jobs = sorted([*(job for job in earlier if job not in replaced), *added], key=_get_order)
+        self.about = {
+            **self.about,
+            **about,
+            "jobs": [dataclasses.asdict(job) for job in jobs],
+            "replaced": [name for name in names if name not in folders],
+        }
+        manifest.begin_list(self.folder)
+        write_json(self.folder / SWEEP, self.about)
+        return added
+
+    def _find_known(self) -> dict[str, list[str]]:
+        """The folders of the jobs of each config: by the state of the run, which says what really ran there; planned
+        only where there is none yet."""
+        known: dict[str, list[str]] = {}
+        planned = {job.folder: job.config_fingerprint for job in self.jobs}
+        for folder in sorted({*self._list_numbered(), *planned}, key=lambda name: (len(name), name)):
+            state = states.read(self.folder / folder)
+            if state is None and (self.folder / folder / METRICS).is_file():
+                continue  # a run of before states were kept: it cannot be known
+            fingerprint = planned.get(folder) if state is None else state.config_fingerprint
+            if fingerprint is not None:
+                known.setdefault(fingerprint, []).append(folder)
+        return known
+
+    def _find_next_number(self) -> int:
+        names: Collection[str] = {*self._list_numbered(), *(job.folder for job in self.jobs)}
+        return max((int(name) for name in names if name.isdecimal()), default=-1) + 1
+
+    def _list_numbered(self) -> list[str]:
+        return [path.name for path in self.folder.iterdir() if path.name.isdecimal()]
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether ``folder`` holds a sweep."""
+    return (folder / SWEEP).is_file()
+
+
+def find_latest(pattern: str, parent: Path, command: Sequence[str]) -> Path | None:
+    """The sweep directory of the same command that was begun last; None if there is none.
+
+    Args:
+        pattern: of sweep directories in ``parent``, such as ``*/*``.
+        command: the overrides, as typed.
+    """
+    found = [path.parent for path in parent.glob(f"{pattern}/{SWEEP}")]
+    same = [folder for folder in found if Sweep(folder).command == list(command)]
+    return max(same, key=lambda folder: (folder / SWEEP).stat().st_mtime, default=None)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / SWEEP
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {**found, "jobs": list(found["jobs"])}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError(f"{path} does not hold a sweep: {error}.") from error
+
+
+def _check_apart(jobs: Sequence[Job]) -> None:
+    for folder, count in Counter(job.folder for job in jobs).items():
+        if count > 1:
+            raise ConfigError(f"hydra.sweep.subdir: {count} jobs would run in {folder}; leave it as it is.")
+
+
+def _get_order(job: Job) -> tuple[bool, int, str]:
+    """By number, then by name."""
+    return (not job.folder.isdecimal(), int(job.folder) if job.folder.isdecimal() else 0, job.folder)
