@@ -1,8 +1,9 @@
-"""Keeping what libraries print at their start from the user."""
+"""What reaches the user's screen: not what libraries print at their start, nor the lines of a quiet sweep's jobs."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -26,3 +27,13 @@ def silence_backends() -> Iterator[None]:
     finally:
         os.dup2(kept, descriptor)
         os.close(kept)
+
+
+def shows_lines() -> bool:
+    """Whether what this package logs is shown on the screen: the jobs of a sweep log to their files alone."""
+    logger: logging.Logger | None = logging.getLogger("cldnn_lab")
+    while logger is not None:
+        if any(type(handler) is logging.StreamHandler for handler in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return False

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cldnn_lab.config.backend import list_installed
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.config.quiet import silence_backends
+from cldnn_lab.config.quiet import shows_lines, silence_backends
 from cldnn_lab.launch import cores, device
 from cldnn_lab.runs.lock import get_descriptors
 from cldnn_lab.training.policy import Policy, choose_policy
@@ -114,12 +115,13 @@ def start(config: Config, data_bytes: int = 0) -> Policy:
     return chosen
 
 
-def run_apart(folder: Path, train: Callable[..., Any]) -> int:
+def run_apart(folder: Path, train: Callable[..., Any], log: Path) -> int:
     """Run a job in a new process, on the config that is in its run directory.
 
     Args:
         folder: the run directory; if this process holds it, so does the new one.
         train: the function that trains, one that can be imported by its name.
+        log: the job's own log file, which gets its errors where the lines of jobs are not shown.
 
     Returns:
         The exit status of the process.
@@ -132,14 +134,26 @@ def run_apart(folder: Path, train: Callable[..., Any]) -> int:
     main_thread = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main_thread else None
     try:
-        with cores.use_all_cores():  # a new process inherits the cores of the thread that starts it
-            status = subprocess.run(command, check=False, pass_fds=get_descriptors(folder)).returncode
+        # A new process inherits the cores of the thread that starts it.
+        with cores.use_all_cores(), _open_streams(log) as streams:
+            status = subprocess.run(command, check=False, pass_fds=get_descriptors(folder), **streams).returncode
     finally:
         if main_thread:
             signal.signal(signal.SIGINT, before)
     if status == 130:
         raise KeyboardInterrupt
     return status
+
+
+@contextlib.contextmanager
+def _open_streams(log: Path) -> Iterator[dict[str, Any]]:
+    """Where a new process writes: to the screen, or if lines are not shown there, its errors to its log, which has its
+    lines already."""
+    if shows_lines():
+        yield {}
+        return
+    with log.open("ab") as file:
+        yield {"stdout": subprocess.DEVNULL, "stderr": file}
 
 
 def _module(function: Callable[..., Any]) -> str:

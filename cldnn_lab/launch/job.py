@@ -16,6 +16,7 @@ from hydra.conf import HydraConf
 from omegaconf import DictConfig
 
 from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.quiet import shows_lines
 from cldnn_lab.config.schema import Config
 from cldnn_lab.launch import backend
 from cldnn_lab.launch.preflight import check_config, take_run
@@ -35,7 +36,15 @@ def say(sentence: str) -> None:
     print(f"error: {sentence}", file=sys.stderr)
 
 
-def run_job(train: Train, config: DictConfig, hydra: HydraConf, tell: Tell = say) -> float:
+def say_where_lines_are_shown(sentence: str) -> None:
+    """Tell the user what is wrong with a job; of a quiet sweep it goes to the job's log."""
+    if shows_lines():
+        say(sentence)
+    else:
+        log.error("%s", sentence)
+
+
+def run_job(train: Train, config: DictConfig, hydra: HydraConf, tell: Tell = say_where_lines_are_shown) -> float:
     """Run the job that Hydra composed, in the directory that it made, and record how it ends.
 
     Args:
@@ -86,14 +95,14 @@ def _train(train: Train, config: Config, run: Run, tell: Tell) -> None:
     if backend.is_bound_to(config.backend, config.settings.threads):
         attempt(train, config, run, tell)
         return
-    status = backend.run_apart(run.folder, train)
+    status = backend.run_apart(run.folder, train, run.folder / LOG)
     state = run.state
     if state is None or not state.is_over:  # it had no time to say anything
         how = f"was ended by signal {-status}; the system may have run out of memory" if status < 0 else "ended early"
         fail(run, ChildProcessError(how), f"the process of the run in {run.folder} {how}.", tell)
 
 
-def attempt(train: Train, config: Config, run: Run, tell: Tell = say) -> None:
+def attempt(train: Train, config: Config, run: Run, tell: Tell = say_where_lines_are_shown) -> None:
     """Train in this process; what prevents it is recorded, and said in one sentence.
 
     Raises:

@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -20,6 +17,10 @@ from cldnn_lab.runs import lock
 from cldnn_lab.runs.directory import Run, take_directory
 from cldnn_lab.runs.resume import find_resumable
 from cldnn_lab.runs.state import State
+from cldnn_lab.runs.sweep import Sweep, find_latest, is_sweep
+
+# Where Hydra is told that the plugins of this program are: it makes none of another package.
+PLUGINS = "hydra_plugins.cldnn_lab."
 
 
 class Refused(SystemExit):
@@ -90,10 +91,10 @@ def take_run(run: Run, config: Config) -> State | None:
 
 
 class Preflight(Callback):
-    """A Hydra callback: a mistake in the config of a run, or of any job of a sweep, ends the program before
-    the first directory is made; then a directory is taken that nobody else has.
+    """A Hydra callback: a mistake in the config of a run ends the program before the first directory is made; then a
+    directory is taken that nobody else has. The sweepers of this program do the same for all their jobs.
 
-    At the end, the states of the jobs that ran decide what the program exits with.
+    At the end, the states of the jobs decide what the program exits with.
     """
 
     def __init__(self) -> None:
@@ -113,28 +114,13 @@ class Preflight(Callback):
             raise Completed(run.folder)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check every job of the sweep, where Hydra's own sweeper says beforehand what the jobs are, and take the
-        sweep's directory."""
-        jobs = _jobs(config)
-        for job, composed in jobs:
-            try:
-                parsed = check_config(composed)
-                _check_named(config, parsed, "hydra.sweep.dir")
-            except ConfigError as mistake:
-                raise Refused(_name_job(job, mistake)) from None
+        """Take the sweep's directory for a sweeper that knows nothing of it."""
+        if str(config.hydra.sweeper._target_).startswith(PLUGINS):
+            return
         try:
-            taken = _take(config, "hydra.sweep.dir")
-            lock.hold(Path(taken))
+            take_sweep_directory(config)
         except ConfigError as mistake:
             raise Refused(mistake) from None
-        for job, composed in jobs:
-            try:
-                _check_job(Run(Path(taken, str(OmegaConf.select(composed, "hydra.sweep.subdir")))), composed)
-            except ConfigError as mistake:
-                raise Refused(_name_job(job, mistake)) from None
-        # Hydra composes each job anew, from the overrides alone.
-        escaped = taken.replace("\\", "\\\\").replace("'", "\\'")
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{escaped}'")
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Note where the job ran, and let others work there."""
@@ -147,61 +133,66 @@ class Preflight(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Exit with what the states of the jobs mean: of the first that was not completed."""
-        lock.release(Path(str(config.hydra.sweep.dir)))
+        folder = Path(str(config.hydra.sweep.dir))
+        lock.release(folder)
+        if is_sweep(folder):
+            sweep = Sweep(folder)
+            self.folders = [sweep.get_run(job).folder for job in sweep.jobs]
         self._exit()
 
     def _exit(self) -> None:
         states = [Run(folder).state for folder in self.folders]
-        status = next((state.exit_status for state in states if state is not None and state.exit_status), 0)
+        ended = [state for state in states if state is not None and state.is_running is False]
+        status = next((state.exit_status for state in ended if state.exit_status), 0)
         if status:
             raise SystemExit(status)
 
 
-def _jobs(config: DictConfig) -> list[tuple[list[str], DictConfig]]:
-    """The overrides and the config of every job of a sweep; none where another sweeper makes them as it goes on."""
-    if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
-        return []
-    try:
-        loader = GlobalHydra.instance().config_loader()
-        parameters = [f"{k}={v}" for k, v in (config.hydra.sweeper.params or {}).items()]
-        parser = OverridesParser.create(config_loader=loader)
-        overrides = parser.parse_overrides([*parameters, *config.hydra.overrides.task])
-        jobs = BasicSweeper.split_arguments(overrides, None)[0]
-        composed = [loader.load_sweep_config(config, list(job)) for job in jobs]
-        for number, one in enumerate(composed):
-            with open_dict(one):  # as Hydra's launcher does, so that hydra.sweep.subdir can be read
-                one.hydra.job.num = one.hydra.job.id = number
-        return list(zip(jobs, composed, strict=True))
-    except Exception:
-        return []  # what Hydra itself cannot compose, it says itself, next
+def take_sweep_directory(config: DictConfig) -> Path:
+    """Take the directory of a sweep, and write its name into ``config``: a new one, the one that the user named, or
+    with ``resume=true`` that of the last sweep of the same command.
+
+    Raises:
+        ConfigError: if there is none to resume, it cannot be written, or another process works there.
+    """
+    key = "hydra.sweep.dir"
+    if config.resume and not is_named(config, key):
+        wanted = Path(str(OmegaConf.select(config, key)))
+        latest = find_latest("*/*", wanted.parent.parent, list_command(config))
+        if latest is None:
+            raise ConfigError(
+                f"resume: no sweep of this command is in {wanted.parent.parent}; say which to resume, with {key}=<its "
+                "folder>."
+            )
+        OmegaConf.update(config, key, str(latest))
+        taken = str(latest)
+    else:
+        taken = _take(config, key)
+    lock.hold(Path(taken))
+    # Hydra composes each job anew, from the overrides alone.
+    escaped = taken.replace("\\", "\\\\").replace("'", "\\'")
+    config.hydra.overrides.hydra.append(f"{key}='{escaped}'")
+    return Path(taken)
 
 
-def _check_job(run: Run, composed: DictConfig) -> None:
-    """Refuse a job whose directory is in use, or holds a run that it cannot resume, before Hydra writes there."""
-    if not run.folder.is_dir():
-        return
-    lock.check_free(run.folder)
-    parsed = check_config(composed)
-    if parsed.settings.resume:
-        find_resumable(run, parsed, lambda run: check_config(run.config, run.choices))
+def list_command(config: DictConfig) -> list[str]:
+    """The overrides of a command as they were typed, without those that say how it is run."""
+    typed = [str(override) for override in config.hydra.overrides.task]
+    return [one for one in typed if one.lstrip("+~").split("=")[0] not in ("resume", "verbose")]
 
 
-def _name_job(job: list[str], mistake: ConfigError) -> ConfigError:
-    return ConfigError(f"in the run with {' '.join(job) or 'no overrides'}: {mistake} No run was started.")
-
-
-def _is_named(config: DictConfig, key: str) -> bool:
+def is_named(config: DictConfig, key: str) -> bool:
     """Whether the user gave the directory its name."""
     return any(override.startswith(f"{key}=") for override in config.hydra.overrides.hydra)
 
 
 def _check_named(config: DictConfig, parsed: Config, key: str) -> None:
-    if parsed.settings.resume and not _is_named(config, key):
+    if parsed.settings.resume and not is_named(config, key):
         raise ConfigError(f"resume: say which run to resume, with {key}=<its folder>.")
 
 
 def _take(config: DictConfig, key: str) -> str:
     """Take the directory that ``config`` has under ``key``, and write its name there."""
-    taken = take_directory(str(OmegaConf.select(config, key)), key, ours=_is_named(config, key))
+    taken = take_directory(str(OmegaConf.select(config, key)), key, ours=is_named(config, key))
     OmegaConf.update(config, key, taken)
     return taken

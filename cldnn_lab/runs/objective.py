@@ -11,6 +11,7 @@ from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.names import list_keras_names
 from cldnn_lab.runs.directory import Run
 
+_COSTS = ("mse", "mae", "msle", "mape", "rmse", "crossentropy", "seconds", "parameters", "logcosh")
 _BY_DEFAULT = ("test_accuracy", "test_normalised_error", "test_mse", "test_loss")
 
 
@@ -45,11 +46,25 @@ def read_objective(run: Run, name: str | None) -> float:
     if state is None or state.state != "completed":
         return math.nan
     metrics = run.metrics
-    chosen = name or next((known for known in _BY_DEFAULT if known in metrics), "test_loss")
+    chosen = find_objective(metrics, name)
     if chosen not in metrics:
         raise _unknown(chosen, metrics)
     value = metrics[chosen]
     return float(value) if isinstance(value, (int, float)) else math.nan
+
+
+def find_objective(metrics: Mapping[str, Any], name: str | None) -> str:
+    """The figure of ``metrics`` that is the objective: ``name``, or where that is None the accuracy or the error of a
+    regression, on the test set."""
+    return name or next((known for known in _BY_DEFAULT if known in metrics), "test_loss")
+
+
+def is_lower_better(name: str) -> bool:
+    """Whether a run is better for less of this figure: of losses, errors and what a run costs."""
+    words = name.lower().split("_")
+    return any(word in _COSTS for word in words) or any(
+        word.endswith(("loss", "error", "divergence")) for word in words
+    )
 
 
 def _unknown(name: str, metrics: Mapping[str, Any]) -> ConfigError:

@@ -59,6 +59,11 @@ class State:
         return self.state not in ("started", "training")
 
     @property
+    def is_finished(self) -> bool:
+        """Whether it would end no other way if it were run again: completed, or diverged."""
+        return self.state in ("completed", "diverged")
+
+    @property
     def is_running(self) -> bool | None:
         """Whether a process works on the run now; None if that cannot be told, from another machine."""
         return False if self.is_over else self.process.is_running
@@ -106,7 +111,9 @@ def start(
     known = {} if before is None else {name: getattr(before, name) for name in ("fingerprint", "step", "steps")}
     now = _now()
     first = now if before is None else before.started
-    return _write(folder, State("started", identify_process(), config_fingerprint, first, now, setting_fingerprint, **known))
+    return _write(
+        folder, State("started", identify_process(), config_fingerprint, first, now, setting_fingerprint, **known)
+    )
 
 
 def update(folder: Path, **changes: Any) -> State:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from cldnn_lab.config.quiet import shows_lines
 from cldnn_lab.training.listeners.base import Listener
 from cldnn_lab.training.plan import Plan
 
@@ -32,7 +33,7 @@ class Progress(Listener):
 
     def on_batches_end(self, step: int, logs: dict[str, float]) -> None:
         """Move the bar."""
-        if not sys.stderr.isatty():
+        if not (sys.stderr.isatty() and shows_lines()):
             return
         rows = self.training.outcome.rows
         begin = int(rows[-1]["step"]) if rows else 0

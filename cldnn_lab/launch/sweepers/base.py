@@ -1,0 +1,134 @@
+"""What every sweeper does: check its jobs before the first starts, find those that are finished, run the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.launch.monitor import Monitor
+from cldnn_lab.launch.preflight import check_config, is_named, list_command, take_sweep_directory
+from cldnn_lab.reporting import gather
+from cldnn_lab.runs import lock
+from cldnn_lab.runs.fingerprint import compute_config_fingerprint
+from cldnn_lab.runs.objective import read_objective
+from cldnn_lab.runs.sweep import SWEEP, Job, Sweep
+from cldnn_lab.storage import manifest
+
+# Overrides of the command, not of its jobs.
+_OF_THE_COMMAND = ("resume", "verbose", "sweep")
+
+
+class BaseSweeper(Sweeper):
+    """A Hydra sweeper whose jobs keep their directories, however often the sweep is taken up again.
+
+    Attributes:
+        sweep: the sweep directory, once :meth:`begin` took it.
+        config: the config that the jobs have in common, with Hydra's own.
+    """
+
+    sweep: Sweep
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take what Hydra hands over, and make the launcher."""
+        from hydra.core.plugins import Plugins
+
+        self.config, self.hydra_context = config, hydra_context
+        self.launcher: Launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def parse(self, arguments: Sequence[str]) -> list[Override]:
+        """The overrides of the command that its jobs have, those in ``hydra.sweeper.params`` first."""
+        fixed = [f"{key}={value}" for key, value in (self.config.hydra.sweeper.get("params") or {}).items()]
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = {one.get_key_element(): one for one in parser.parse_overrides([*fixed, *arguments])}
+        return [one for key, one in overrides.items() if key.lstrip("+~").split(".")[0] not in _OF_THE_COMMAND]
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """The config of one job, as the launcher will compose it."""
+        return self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+
+    def plan(self, number: int, overrides: Sequence[str], composed: DictConfig, trial: int | None = None) -> Job:
+        """A job of the sweep, checked.
+
+        Args:
+            number: of the job in this command, from 0.
+
+        Raises:
+            ConfigError: for what is wrong in its config, with its overrides.
+        """
+        try:
+            parsed = check_config(composed)
+        except ConfigError as mistake:
+            what = " ".join(overrides) or "no overrides"
+            raise ConfigError(f"in the run with {what}: {mistake} No run was started.") from None
+        folder = self._get_named_folder(number, composed)
+        return Job(tuple(overrides), compute_config_fingerprint(parsed), trial, folder)
+
+    def begin(self, **about: Any) -> None:
+        """Take the sweep directory, a new one or that of the sweep that goes on.
+
+        Args:
+            about: what sweep.json is to say besides its jobs.
+
+        Raises:
+            ConfigError: if another process works there, or a file that no sweep wrote is in the way.
+        """
+        self.sweep = Sweep(take_sweep_directory(self.config))
+        manifest.check(self.sweep.folder, [SWEEP, *gather.NAMES])
+        manifest.begin_list(self.sweep.folder)
+        self.about = {"command": list_command(self.config), **about}
+
+    def run(self, planned: Sequence[Job]) -> list[Job]:
+        """Give the jobs their directories, and run those that are not finished.
+
+        Returns:
+            The jobs, with their directories.
+        """
+        jobs = self.sweep.add(planned, **self.about)
+        todo = [job for job in jobs if not self._is_finished(job)]
+        for job in todo:
+            lock.check_free(self.sweep.get_run(job).folder)
+        watch = Monitor(self.sweep, jobs, todo, objective=self.config.objective, verbose=bool(self.config.verbose))
+        with watch as monitor:
+            self.launcher.on_wait = monitor.update  # type: ignore[attr-defined]
+            if todo:
+                self.launcher.launch([self._make_overrides(job) for job in todo], initial_job_idx=0)
+        return jobs
+
+    def read_objective(self, job: Job) -> float:
+        """The objective of a job; NaN if it was not completed."""
+        run = self.sweep.get_run(job)
+        return read_objective(run, self.config.objective) if run.folder.is_dir() else math.nan
+
+    def _is_finished(self, job: Job) -> bool:
+        state = self.sweep.get_run(job).state
+        return state is not None and state.is_finished and state.config_fingerprint == job.config_fingerprint
+
+    def _make_overrides(self, job: Job) -> list[str]:
+        """What the launcher composes the job's config from."""
+        state = self.sweep.get_run(job).state
+        resumes = state is not None and state.config_fingerprint == job.config_fingerprint
+        return [
+            *job.overrides,
+            f"hydra.sweep.subdir='{job.folder}'",
+            *(["resume=true"] if resumes else []),
+            *(["verbose=true"] if self.config.verbose else ["hydra.job_logging.root.handlers=[file]"]),
+        ]
+
+    def _get_named_folder(self, number: int, composed: DictConfig) -> str:
+        """The name that the user gave the job's directory; empty if the sweep is to choose it."""
+        if not is_named(self.config, "hydra.sweep.subdir"):
+            return ""
+        with open_dict(composed):  # as launchers do
+            composed.hydra.job.num = composed.hydra.job.id = number
+        return str(OmegaConf.select(composed, "hydra.sweep.subdir"))
