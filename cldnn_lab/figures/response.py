@@ -58,7 +58,8 @@ def draw_response(
         shift = index - (len(names) - 1) / 2
         own = sorted((one for one in answers if one.line == name and np.isfinite(one.mean)), key=lambda one: at[one.x])
         places = [_shift(at[one.x], shift, list(at.values()), logarithmic) for one in own]
-        for place, one in zip(places, own, strict=True):
+        beside = [_shift(at[one.x], shift + 0.5, list(at.values()), logarithmic) for one in own]
+        for place, one in zip(beside, own, strict=True):
             axes.plot(
                 [place] * len(one.seeds), one.seeds, linestyle="", marker=looks["marker"], markersize=3.6,
                 markerfacecolor="white", markeredgecolor=looks["color"], markeredgewidth=0.8, alpha=0.75, zorder=2,
@@ -101,8 +102,14 @@ def draw_heat_map(
         means[place], seeds[place] = one.mean, len(one.seeds)
     figure, axes = style.make_figure(min(3.4 + 0.85 * len(columns), 18), min(2.4 + 0.5 * len(rows), 18))
     axes.set_facecolor("#F2F2F2")
+    # Numbers grow upwards, words are read downwards.
+    upwards = all(isinstance(row, (int, float, np.number)) for row in rows)
     image = axes.imshow(
-        np.ma.masked_invalid(means), cmap="viridis" if lower else "viridis_r", aspect="auto", interpolation="nearest"
+        np.ma.masked_invalid(means),
+        cmap="viridis" if lower else "viridis_r",
+        aspect="auto",
+        interpolation="nearest",
+        origin="lower" if upwards else "upper",
     )
     known = means[np.isfinite(means)]
     decimals = _choose_decimals(known)
@@ -151,10 +158,10 @@ def wants_log_axis(values: Sequence[float]) -> bool:
 def _shift(place: float, shift: float, places: Sequence[float], logarithmic: bool) -> float:
     """A place beside the one of a value, so that lines do not cover each other."""
     if len(places) < 2:
-        return place + 0.02 * shift * max(abs(place), 1)
+        return place + 0.03 * shift * max(abs(place), 1)
     if logarithmic:
-        return float(place * (max(places) / min(places)) ** (0.012 * shift))
-    return place + 0.012 * shift * (max(places) - min(places))
+        return float(place * (max(places) / min(places)) ** (0.018 * shift))
+    return place + 0.018 * shift * (max(places) - min(places))
 
 
 def _mark(axes: Axes, values: Sequence[Any], at: dict[Any, float], numeric: bool) -> None:

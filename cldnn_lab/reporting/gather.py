@@ -77,7 +77,7 @@ def draw_curves(runs: Runs, settings: pd.DataFrame, path: Path) -> Path | None:
         if any(history["epoch"].duplicated().any() for history in known.values() if "epoch" in history)
         else "epoch"
     )
-    numbers, labels = number_settings(runs), label_settings(settings, runs.swept)
+    numbers, labels = number_settings(runs), label_settings(settings, runs.swept, keys=False)
     curves = []
     for number in settings.index:
         rows = runs.table[numbers == number]
@@ -97,6 +97,7 @@ def draw_curves(runs: Runs, settings: pd.DataFrame, path: Path) -> Path | None:
         measure=_name_curve(measure, runs),
         x=x,
         best=objective.replace("_", " "),
+        names=", ".join(shorten_names(runs.swept).values()),
         origin=_join_origins(runs),
     )
 
@@ -117,7 +118,7 @@ def draw_answers(runs: Runs, settings: pd.DataFrame, path: Path) -> Path | None:
     seeds = completed[objective].groupby(number_settings(runs)[completed.index]).apply(list)
     heat = y is not None and (y in numeric or x not in numeric or settings[y].nunique() > _MOST_LINES)
     answers = []
-    for number, row in settings.sort_values(swept, key=_as_sortable).iterrows():
+    for number, row in settings.sort_index().iterrows():
         mean, low, high = (float(row[f"{objective}_{part}"]) for part in ("mean", "low", "high"))
         line = "" if y is None else row[y] if heat else str(row[y])
         answers.append(response.Answer(row[x], line, seeds.get(number, []), mean, low, high))
@@ -159,10 +160,6 @@ def _name_curve(measure: str, runs: Runs) -> str:
 
 def _join_origins(runs: Runs) -> str | None:
     return "; ".join(list_origins(runs)) or None
-
-
-def _as_sortable(column: pd.Series) -> pd.Series:
-    return column if is_number(column) else column.astype(str)
 
 
 def _keep_whole(table: pd.DataFrame) -> pd.DataFrame:
