@@ -12,7 +12,7 @@ import pandas as pd
 from cldnn_lab.figures import comparison, response
 from cldnn_lab.reporting.markdown import describe_counts, list_origins, write_markdown
 from cldnn_lab.reporting.settings import fold_seeds, is_number, label_settings, number_settings, shorten_names
-from cldnn_lab.runs.table import Runs
+from cldnn_lab.runs.table import Runs, keep_whole
 from cldnn_lab.storage import manifest
 from cldnn_lab.storage.tables import write_table
 
@@ -41,7 +41,7 @@ def gather(runs: Runs, into: Path, pictures: bool = True) -> list[Path]:
     """
     settings = fold_seeds(runs)
     written = [
-        write_table(into / RESULTS, _keep_whole(runs.table)),
+        write_table(into / RESULTS, keep_whole(runs.table)),
         write_table(into / SETTINGS, settings),
         manifest.write(into / MARKDOWN, lambda path: path.write_text(write_markdown(runs, settings), encoding="utf-8")),
     ]
@@ -160,8 +160,3 @@ def _name_curve(measure: str, runs: Runs) -> str:
 
 def _join_origins(runs: Runs) -> str | None:
     return "; ".join(list_origins(runs)) or None
-
-
-def _keep_whole(table: pd.DataFrame) -> pd.DataFrame:
-    """Whole numbers as such, beside empty cells too."""
-    return table.convert_dtypes(convert_string=False, convert_boolean=False, convert_floating=False)
