@@ -8,15 +8,12 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.launch.monitor import Monitor
 from cldnn_lab.launch.preflight import check_config, is_named, list_command, take_sweep_directory
-from cldnn_lab.reporting import gather
 from cldnn_lab.runs import lock
 from cldnn_lab.runs.fingerprint import compute_config_fingerprint
 from cldnn_lab.runs.objective import read_objective
@@ -42,7 +39,7 @@ class BaseSweeper(Sweeper):
         from hydra.core.plugins import Plugins
 
         self.config, self.hydra_context = config, hydra_context
-        self.launcher: Launcher = Plugins.instance().instantiate_launcher(
+        self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
@@ -83,6 +80,8 @@ class BaseSweeper(Sweeper):
         Raises:
             ConfigError: if another process works there, or a file that no sweep wrote is in the way.
         """
+        from cldnn_lab.reporting import gather
+
         self.sweep = Sweep(take_sweep_directory(self.config))
         manifest.check(self.sweep.folder, [SWEEP, *gather.NAMES])
         self.about = {"command": list_command(self.config), **about}
@@ -93,6 +92,8 @@ class BaseSweeper(Sweeper):
         Returns:
             The jobs, with their directories.
         """
+        from cldnn_lab.launch.monitor import Monitor
+
         jobs = self.sweep.place(planned)
         todo = [job for job in jobs if not self._is_finished(job)]
         for job in todo:
