@@ -76,6 +76,8 @@ def draw_comparison(
     axes.set_xlabel(x)
     axes.set_ylabel(measure + _set_limits(axes, curves, measure))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if all(len(one.x) == 1 for one in curves):
+        axes.set_xlim(curves[0].x[0] - 1, curves[0].x[0] + 1)
     style.add_grid(axes)
     how = "one seed each"
     if max(counts) > 1:
