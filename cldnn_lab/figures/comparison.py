@@ -94,9 +94,9 @@ def draw_comparison(
 
 
 def _set_limits(axes: Axes, curves: Sequence[Curves], measure: str) -> str:
-    """Limits that show how the curves end: what only their first fifth needs is left out. Returns what to add to the
-    label of the axis."""
-    ends = [one.values[:, one.x >= one.x[0] + (one.x[-1] - one.x[0]) / 5] for one in curves]
+    """Limits that show how the curves end: what only the first fifth of long ones needs is left out. Returns what to
+    add to the label of the axis."""
+    ends = [one.values[:, len(one.x) // 5 if len(one.x) > 10 else 0 :] for one in curves]
     values = np.concatenate([one.ravel() for one in ends])
     low, high = float(values.min()), float(values.max())
     if "accuracy" not in measure and low > 0 and high > 30 * float(np.median(values)):

@@ -78,7 +78,10 @@ def draw_response(
     axes.set_ylabel(measure)
     style.add_grid(axes)
     if len(names) > 1:
-        axes.legend(title=line, fontsize=style.SMALL + 0.5, title_fontsize=style.SMALL + 0.5, handlelength=3.4)
+        axes.legend(
+            title=line, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=style.SMALL + 0.5,
+            title_fontsize=style.SMALL + 0.5, alignment="left", handlelength=3.4, frameon=False,
+        )  # fmt: skip
     several = any(len(one.seeds) > 1 for one in answers)
     what = "large: mean, bar: its 95 % interval; small: each seed" if several else "one seed each: no interval"
     axes.set_title(what, fontsize=style.SMALL + 0.5, color="#444444", loc="left")
