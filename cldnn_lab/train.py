@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from cldnn_lab.config import explain
-from cldnn_lab.config.arguments import put_overrides_first
+from cldnn_lab.config.arguments import put_overrides_first, quote_where
 from cldnn_lab.config.groups import CONFIGS
 from cldnn_lab.config.schema import Config
 from cldnn_lab.launch.job import run_job, say
@@ -154,7 +154,7 @@ def main() -> None:
     """The command line: what the user did wrong is one sentence on standard error and a non-zero exit."""
     # Hydra then hands its exceptions on instead of printing them in its own words.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv[1:] = put_overrides_first(sys.argv[1:])
+    sys.argv[1:] = [quote_where(argument) for argument in put_overrides_first(sys.argv[1:])]
     try:
         job()
     except Refused as refused:

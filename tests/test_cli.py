@@ -85,7 +85,7 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
         (["-m", "seed=1,2,-5"], "in the run with seed=-5"),
         (["-m", "--cfg", "job"], "Only one of"),
         (["--resolve", "epochs=2"], "--cfg"),
-        (["-m", "hydra/sweeper=nowhere"], "hydra/sweeper/nowhere"),
+        (["-m", "hydra/sweeper=nowhere"], "hydra/sweeper=nowhere: there is no such option"),
         (["hydra.run.dir=/proc/nowhere"], "hydra.run.dir"),
     ],
 )
@@ -244,7 +244,7 @@ def test_a_mistake_in_a_run_of_another_sweeper_is_one_sentence_and_the_sweep_goe
     (tmp_path / "hydra_plugins").mkdir()
     (tmp_path / "hydra_plugins" / "mine.py").write_text(SWEEPER)
     project = str(Path(cldnn_lab.__file__).parents[1])
-    done = run("-m", *SMALL, "epochs=-1,1", "hydra.sweeper._target_=hydra_plugins.mine.Another",
+    done = run("-m", *SMALL, "epochs=-1,1", "hydra/sweeper=basic", "hydra.sweeper._target_=hydra_plugins.mine.Another",
                "hydra.sweep.dir=sweep", cwd=tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), project]))  # fmt: skip
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "error: in the run with " in done.stderr and "epochs: -1 must be at least 1" in done.stderr

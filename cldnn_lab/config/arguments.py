@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.types import Quote, QuotedString
+
+_CONDITION = re.compile(r"(\+{0,2}sweep\.where)=(.*)", re.DOTALL)
+_QUOTED = re.compile(r"""(["'])(?:\\.|(?!\1)[^\\])*\1""", re.DOTALL)
 
 
 def put_overrides_first(arguments: Sequence[str]) -> list[str]:
@@ -32,6 +37,18 @@ def put_overrides_first(arguments: Sequence[str]) -> list[str]:
         if rest and any(_takes_value(option, argument, rest[0]) for option in options):
             flags.append(rest.pop(0))
     return [*overrides, *flags]
+
+
+def quote_where(argument: str) -> str:
+    """The same argument; the condition of ``sweep.where`` in quotes, without which Hydra cannot read it.
+
+    >>> quote_where("sweep.where=optimizer == adam or seed < 3")
+    "sweep.where='optimizer == adam or seed < 3'"
+    """
+    found = _CONDITION.fullmatch(argument)
+    if found is None or found[2] in ("", "null") or _QUOTED.fullmatch(found[2]):
+        return argument
+    return f"{found[1]}={QuotedString(found[2], Quote.single).with_quotes()}"
 
 
 def _takes_value(option: argparse.Action, flag: str, following: str) -> bool:

@@ -15,6 +15,7 @@ from cldnn_lab.config.schema import Config, parse
 from cldnn_lab.launch.backend import check_threads
 from cldnn_lab.runs import lock
 from cldnn_lab.runs.directory import Run, take_directory
+from cldnn_lab.runs.process import identify_process
 from cldnn_lab.runs.resume import find_resumable
 from cldnn_lab.runs.state import State
 from cldnn_lab.runs.sweep import Sweep, find_latest, is_sweep
@@ -142,7 +143,8 @@ class Preflight(Callback):
 
     def _exit(self) -> None:
         states = [Run(folder).state for folder in self.folders]
-        ended = [state for state in states if state is not None and state.is_running is False]
+        own = identify_process()  # whose jobs are over, also where a full disk kept them from saying so
+        ended = [state for state in states if state and (state.process == own or state.is_running is False)]
         status = next((state.exit_status for state in ended if state.exit_status), 0)
         if status:
             raise SystemExit(status)

@@ -12,7 +12,7 @@ import pandas as pd
 from cldnn_lab.figures import comparison, response
 from cldnn_lab.reporting.markdown import describe_counts, list_origins, write_markdown
 from cldnn_lab.reporting.settings import fold_seeds, is_number, label_settings, number_settings, shorten_names
-from cldnn_lab.runs.table import Runs
+from cldnn_lab.runs.table import Runs, keep_whole
 from cldnn_lab.storage import manifest
 from cldnn_lab.storage.tables import write_table
 
@@ -41,14 +41,18 @@ def gather(runs: Runs, into: Path, pictures: bool = True) -> list[Path]:
     """
     settings = fold_seeds(runs)
     written = [
-        write_table(into / RESULTS, _keep_whole(runs.table)),
+        write_table(into / RESULTS, keep_whole(runs.table)),
         write_table(into / SETTINGS, settings),
         manifest.write(into / MARKDOWN, lambda path: path.write_text(write_markdown(runs, settings), encoding="utf-8")),
     ]
     if not pictures:
         return written
-    drawn = [draw_curves(runs, settings, into / COMPARISON), draw_answers(runs, settings, into / RESPONSE)]
-    return written + [path for path in drawn if path is not None]
+    for name, draw in ((COMPARISON, draw_curves), (RESPONSE, draw_answers)):
+        if (path := draw(runs, settings, into / name)) is not None:
+            written.append(path)
+        elif name in manifest.list_names(into):  # of fewer runs, which it no longer fits
+            (into / name).unlink(missing_ok=True)
+    return written
 
 
 def summarize(runs: Runs) -> str:
@@ -77,7 +81,7 @@ def draw_curves(runs: Runs, settings: pd.DataFrame, path: Path) -> Path | None:
         if any(history["epoch"].duplicated().any() for history in known.values() if "epoch" in history)
         else "epoch"
     )
-    numbers, labels = number_settings(runs), label_settings(settings, runs.swept)
+    numbers, labels = number_settings(runs), label_settings(settings, runs.swept, keys=False)
     curves = []
     for number in settings.index:
         rows = runs.table[numbers == number]
@@ -97,6 +101,7 @@ def draw_curves(runs: Runs, settings: pd.DataFrame, path: Path) -> Path | None:
         measure=_name_curve(measure, runs),
         x=x,
         best=objective.replace("_", " "),
+        names=", ".join(shorten_names(runs.swept).values()),
         origin=_join_origins(runs),
     )
 
@@ -117,7 +122,7 @@ def draw_answers(runs: Runs, settings: pd.DataFrame, path: Path) -> Path | None:
     seeds = completed[objective].groupby(number_settings(runs)[completed.index]).apply(list)
     heat = y is not None and (y in numeric or x not in numeric or settings[y].nunique() > _MOST_LINES)
     answers = []
-    for number, row in settings.sort_values(swept, key=_as_sortable).iterrows():
+    for number, row in settings.sort_index().iterrows():
         mean, low, high = (float(row[f"{objective}_{part}"]) for part in ("mean", "low", "high"))
         line = "" if y is None else row[y] if heat else str(row[y])
         answers.append(response.Answer(row[x], line, seeds.get(number, []), mean, low, high))
@@ -159,12 +164,3 @@ def _name_curve(measure: str, runs: Runs) -> str:
 
 def _join_origins(runs: Runs) -> str | None:
     return "; ".join(list_origins(runs)) or None
-
-
-def _as_sortable(column: pd.Series) -> pd.Series:
-    return column if is_number(column) else column.astype(str)
-
-
-def _keep_whole(table: pd.DataFrame) -> pd.DataFrame:
-    """Whole numbers as such, beside empty cells too."""
-    return table.convert_dtypes(convert_string=False, convert_boolean=False, convert_floating=False)

@@ -78,14 +78,15 @@ def shorten_names(names: Sequence[str]) -> dict[str, str]:
     return {name: end if list(short.values()).count(end) == 1 else name for name, end in short.items()}
 
 
-def label_settings(settings: pd.DataFrame, swept: Sequence[str]) -> pd.Series:
-    """What a picture calls each setting, such as ``optimizer=adam units=32``."""
+def label_settings(settings: pd.DataFrame, swept: Sequence[str], *, keys: bool = True) -> pd.Series:
+    """What each setting is called: ``optimizer=adam units=32``, or without its keys ``adam, 32``."""
     short = shorten_names(swept)
-    labels = (
-        " ".join(f"{short[name]}={format_value(row[name])}" for name in swept) or "all runs"
-        for row in settings.to_dict("records")
-    )
-    return pd.Series(list(labels), index=settings.index, dtype=object)
+    labels = []
+    for row in settings.to_dict("records"):
+        values = {short[name]: format_value(row[name]) for name in swept}
+        label = " ".join(f"{name}={value}" for name, value in values.items()) if keys else ", ".join(values.values())
+        labels.append(label or "all runs")
+    return pd.Series(labels, index=settings.index, dtype=object)
 
 
 def format_value(value: Any) -> str:

@@ -68,29 +68,36 @@ class Sweep:
         """The run of a job, whose directory may not be there yet."""
         return Run(self.folder / job.folder)
 
-    def add(self, wanted: Sequence[Job], **about: Any) -> list[Job]:
-        """Give each job that has none its directory, and write sweep.json.
-
-        A job that has the overrides of a known one and another config takes its place in the sweep, in a directory of
-        its own: the directory of the earlier one stays as it is, and is named under ``replaced``.
-
-        Args:
-            about: what else sweep.json is to say, such as ``command``.
+    def place(self, wanted: Sequence[Job]) -> list[Job]:
+        """The same jobs, those without a directory with the name of theirs; nothing is written.
 
         Raises:
             ConfigError: if two jobs would share a directory.
         """
         known = self._find_known()
         number = self._find_next_number()
-        added: list[Job] = []
+        placed: list[Job] = []
         for job in wanted:
             folder = job.folder or next(iter(known.get(job.config_fingerprint, ())), "")
             if not folder:
                 folder, number = str(number), number + 1
             elif folder in known.get(job.config_fingerprint, ()):
                 known[job.config_fingerprint].remove(folder)
-            added.append(dataclasses.replace(job, folder=folder))
-        _check_apart(added)
+            placed.append(dataclasses.replace(job, folder=folder))
+        for folder, count in Counter(job.folder for job in placed).items():
+            if count > 1:
+                raise ConfigError(f"hydra.sweep.subdir: {count} jobs would run in {folder}; leave it as it is.")
+        return placed
+
+    def add(self, added: Sequence[Job], **about: Any) -> None:
+        """Take jobs that have a directory into the sweep, and write sweep.json.
+
+        A job that has the overrides of a known one and another config takes its place in the sweep: the directory of
+        the earlier one stays as it is, and is named under ``replaced``.
+
+        Args:
+            about: what else sweep.json is to say, such as ``command``.
+        """
         folders = {job.folder for job in added}
         earlier = [job for job in self.jobs if job.folder not in folders]
         now = {frozenset(job.overrides) for job in added}
@@ -105,7 +112,6 @@ class Sweep:
         }
         manifest.begin_list(self.folder)
         write_json(self.folder / SWEEP, self.about)
-        return added
 
     def _find_known(self) -> dict[str, list[str]]:
         """The folders of the jobs of each config: by the state of the run, which says what really ran there; planned
@@ -155,12 +161,6 @@ def _read(folder: Path) -> dict[str, Any]:
         return {}
     except (ValueError, TypeError, KeyError) as error:
         raise ConfigError(f"{path} does not hold a sweep: {error}.") from error
-
-
-def _check_apart(jobs: Sequence[Job]) -> None:
-    for folder, count in Counter(job.folder for job in jobs).items():
-        if count > 1:
-            raise ConfigError(f"hydra.sweep.subdir: {count} jobs would run in {folder}; leave it as it is.")
 
 
 def _get_order(job: Job) -> tuple[bool, int, str]:

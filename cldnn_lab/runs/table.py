@@ -20,6 +20,7 @@ from cldnn_lab.runs.directory import CONFIG, ENVIRONMENT, HISTORY, METRICS
 from cldnn_lab.runs.objective import find_objective, is_lower_better
 from cldnn_lab.runs.state import STATE
 from cldnn_lab.runs.sweep import Sweep, is_sweep
+from cldnn_lab.storage.tables import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +30,14 @@ FIRST = ("run", "status", "reason")
 IDENTITY = ("fingerprint", "config_fingerprint", "setting_fingerprint", "machine")
 # In an exported table: the history of each run, as JSON.
 _HISTORY_COLUMN = "history"
+# Hydra's own file in the directory of a sweep.
+_MULTIRUN = "multirun.yaml"
 # Overrides of a command, not of what it computes.
 _OF_THE_COMMAND = ("resume", "verbose", "sweep", "hydra")
+# Overrides that tell no settings apart.
+_NOT_SWEPT = ("seed", "data_root")
+# Where the same overrides mean different configs, the sweep is one more of them.
+_SWEEP = "sweep"
 # Which of two records of one run is kept.
 _RANK = {"completed": 0, "diverged": 1, "waiting": 3}
 
@@ -60,9 +67,7 @@ class Runs:
     def swept(self) -> list[str]:
         """The overrides that differ among the runs, without the seed and the place of the data."""
         return [
-            name
-            for name in self.overrides
-            if name not in ("seed", "data_root") and self.table[name].astype(str).nunique() > 1
+            name for name in self.overrides if name not in _NOT_SWEPT and self.table[name].astype(str).nunique() > 1
         ]
 
     @property
@@ -108,9 +113,28 @@ def read_history(run: Path) -> pd.DataFrame | None:
         return None
 
 
-def format_history(history: pd.DataFrame | None) -> str | None:
-    """A history as the JSON that an exported table holds."""
-    return None if history is None else history.to_json(orient="split", index=False, double_precision=10)
+def export_runs(runs: Runs, path: Path) -> Path:
+    """Write one table of all runs, each with its history, that :func:`read_runs` reads like a directory."""
+    table = runs.table.copy()
+    histories = [runs.read_history(run) for run in table["run"]]
+    table[_HISTORY_COLUMN] = [None if one is None else _write_history(one) for one in histories]
+    return write_table(path, keep_whole(table))
+
+
+def keep_whole(table: pd.DataFrame) -> pd.DataFrame:
+    """The table to be written: whole numbers as such, beside empty cells too."""
+    numbers = table.select_dtypes("float")
+    return table.assign(**{str(name): numbers[name].convert_dtypes(convert_floating=False) for name in numbers})
+
+
+def is_sweep_directory(folder: Path) -> bool:
+    """Whether a sweep made ``folder``, also one of before there was a sweep.json."""
+    return is_sweep(folder) or (folder / _MULTIRUN).is_file()
+
+
+def find_root(folders: Iterable[str | os.PathLike[str]]) -> Path:
+    """The innermost directory that the parents of all ``folders`` have in common."""
+    return Path(os.path.commonpath([os.path.dirname(os.path.abspath(one)) for one in folders]))
 
 
 @dataclass
@@ -161,6 +185,7 @@ class RunReader:
             ConfigError: if a folder or a table is missing or broken.
         """
         records = _drop_repeated(list(self._find()))
+        self._tell_sweeps_apart(records)
         names = list(dict.fromkeys(name for record in records for name in record.overrides))
         for record in records:
             record.fill(names)
@@ -205,8 +230,8 @@ class RunReader:
         elif (record := self._read(folder, source)) is not None:
             yield record
             return
-        elif (folder / "multirun.yaml").is_file():
-            source = folder  # a sweep of before there was a sweep.json
+        elif is_sweep_directory(folder):
+            source = folder
         with os.scandir(folder) as entries:
             inside = [one.name for one in entries if one.is_dir(follow_symlinks=False) and one.name not in done]
         for name in sorted(inside, key=lambda name: (len(name), name) if name.isdecimal() else (0, name)):
@@ -230,6 +255,18 @@ class RunReader:
 
     def _make(self, folder: Path, source: Path, overrides: Sequence[str], values: dict[str, Any]) -> _Record:
         return _Record(_name(folder, self.folder), str(source), folder, _parse_overrides(overrides), values)
+
+    def _tell_sweeps_apart(self, records: Sequence[_Record]) -> None:
+        """Add the sweep to the overrides where those of two sweeps are the same and their configs are not."""
+        if len({record.source for record in records}) < 2:
+            return
+        alike: dict[tuple[Any, ...], list[_Record]] = {}
+        for record in records:
+            values = sorted((name, str(one)) for name, one in record.overrides.items() if name not in _NOT_SWEPT)
+            alike.setdefault(tuple(values), []).append(record)
+        if _SWEEP in {name for record in records for name in record.overrides} or any(map(_differ, alike.values())):
+            for record in records:
+                record.overrides = {_SWEEP: _name(Path(record.source), self.folder), **record.overrides}
 
     def _find_objective(self, records: Sequence[_Record]) -> str | None:
         for record in records:
@@ -417,6 +454,10 @@ def _read_numbers(column: pd.Series) -> pd.Series:
         return column
 
 
+def _write_history(history: pd.DataFrame) -> str:
+    return history.to_json(orient="split", index=False, double_precision=15)
+
+
 def _parse_history(text: str | None) -> pd.DataFrame | None:
     import pandas as pd
 
@@ -447,6 +488,16 @@ def _drop_repeated(records: Sequence[_Record]) -> list[_Record]:
             if digest:
                 seen.setdefault(digest, record.source)
     return [record for index, record in enumerate(records) if index in kept]
+
+
+def _differ(alike: Sequence[_Record]) -> bool:
+    """Whether runs with the same overrides but for the seed, of several sweeps, are not repeats of one setting."""
+    if len({record.source for record in alike}) < 2:
+        return False
+    if len({digest for record in alike if (digest := record.values.get("setting_fingerprint"))}) > 1:
+        return True
+    seeds: dict[Any, str] = {}
+    return any(seeds.setdefault(one.overrides.get("seed"), one.source) != one.source for one in alike)
 
 
 def _make_table(records: Sequence[_Record], overrides: Sequence[str]) -> pd.DataFrame:

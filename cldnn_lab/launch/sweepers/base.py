@@ -85,7 +85,6 @@ class BaseSweeper(Sweeper):
         """
         self.sweep = Sweep(take_sweep_directory(self.config))
         manifest.check(self.sweep.folder, [SWEEP, *gather.NAMES])
-        manifest.begin_list(self.sweep.folder)
         self.about = {"command": list_command(self.config), **about}
 
     def run(self, planned: Sequence[Job]) -> list[Job]:
@@ -94,10 +93,11 @@ class BaseSweeper(Sweeper):
         Returns:
             The jobs, with their directories.
         """
-        jobs = self.sweep.add(planned, **self.about)
+        jobs = self.sweep.place(planned)
         todo = [job for job in jobs if not self._is_finished(job)]
         for job in todo:
             lock.check_free(self.sweep.get_run(job).folder)
+        self.sweep.add(jobs, **self.about)
         watch = Monitor(self.sweep, jobs, todo, objective=self.config.objective, verbose=bool(self.config.verbose))
         with watch as monitor:
             self.launcher.on_wait = monitor.update  # type: ignore[attr-defined]
