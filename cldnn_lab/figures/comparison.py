@@ -76,6 +76,8 @@ def draw_comparison(
     axes.set_xlabel(x)
     axes.set_ylabel(measure + _set_limits(axes, curves, measure))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if all(len(one.x) == 1 for one in curves):
+        axes.set_xlim(curves[0].x[0] - 1, curves[0].x[0] + 1)
     style.add_grid(axes)
     how = "one seed each"
     if max(counts) > 1:
@@ -92,9 +94,9 @@ def draw_comparison(
 
 
 def _set_limits(axes: Axes, curves: Sequence[Curves], measure: str) -> str:
-    """Limits that show how the curves end: what only their first fifth needs is left out. Returns what to add to the
-    label of the axis."""
-    ends = [one.values[:, one.x >= one.x[0] + (one.x[-1] - one.x[0]) / 5] for one in curves]
+    """Limits that show how the curves end: what only the first fifth of long ones needs is left out. Returns what to
+    add to the label of the axis."""
+    ends = [one.values[:, len(one.x) // 5 if len(one.x) > 10 else 0 :] for one in curves]
     values = np.concatenate([one.ravel() for one in ends])
     low, high = float(values.min()), float(values.max())
     if "accuracy" not in measure and low > 0 and high > 30 * float(np.median(values)):

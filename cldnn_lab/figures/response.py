@@ -53,12 +53,13 @@ def draw_response(
     at = {value: float(value) if numeric else float(index) for index, value in enumerate(values)}
     logarithmic = numeric and wants_log_axis([float(value) for value in values])
     names = list(dict.fromkeys(one.line for one in answers))
+    distance = _find_distance(list(at.values()), len(names), logarithmic)
     for index, name in enumerate(names):
         looks = style.get_line_style(index)
         shift = index - (len(names) - 1) / 2
         own = sorted((one for one in answers if one.line == name and np.isfinite(one.mean)), key=lambda one: at[one.x])
-        places = [_shift(at[one.x], shift, list(at.values()), logarithmic) for one in own]
-        beside = [_shift(at[one.x], shift + 0.5, list(at.values()), logarithmic) for one in own]
+        places = [_shift(at[one.x], shift * distance, logarithmic) for one in own]
+        beside = [_shift(at[one.x], (shift + 0.5) * distance, logarithmic) for one in own]
         for place, one in zip(beside, own, strict=True):
             axes.plot(
                 [place] * len(one.seeds), one.seeds, linestyle="", marker=looks["marker"], markersize=3.6,
@@ -77,7 +78,10 @@ def draw_response(
     axes.set_ylabel(measure)
     style.add_grid(axes)
     if len(names) > 1:
-        axes.legend(title=line, fontsize=style.SMALL + 0.5, title_fontsize=style.SMALL + 0.5, handlelength=3.4)
+        axes.legend(
+            title=line, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=style.SMALL + 0.5,
+            title_fontsize=style.SMALL + 0.5, alignment="left", handlelength=3.4, frameon=False,
+        )  # fmt: skip
     several = any(len(one.seeds) > 1 for one in answers)
     what = "large: mean, bar: its 95 % interval; small: each seed" if several else "one seed each: no interval"
     axes.set_title(what, fontsize=style.SMALL + 0.5, color="#444444", loc="left")
@@ -155,13 +159,17 @@ def wants_log_axis(values: Sequence[float]) -> bool:
     return bool(np.std(ratios) / np.mean(ratios) < np.std(gaps) / np.mean(gaps))
 
 
-def _shift(place: float, shift: float, places: Sequence[float], logarithmic: bool) -> float:
-    """A place beside the one of a value, so that lines do not cover each other."""
-    if len(places) < 2:
-        return place + 0.03 * shift * max(abs(place), 1)
-    if logarithmic:
-        return float(place * (max(places) / min(places)) ** (0.018 * shift))
-    return place + 0.018 * shift * (max(places) - min(places))
+def _find_distance(places: Sequence[float], lines: int, logarithmic: bool) -> float:
+    """How far apart lines are drawn at one value, so that they neither cover each other nor reach the next value."""
+    scaled = np.sort(np.log(places) if logarithmic else np.asarray(places))
+    if len(scaled) < 2:
+        return 0.03
+    return float(min(0.018 * (scaled[-1] - scaled[0]), 0.7 * np.diff(scaled).min() / lines))
+
+
+def _shift(place: float, distance: float, logarithmic: bool) -> float:
+    """A place beside the one of a value."""
+    return float(place * np.exp(distance)) if logarithmic else place + distance
 
 
 def _mark(axes: Axes, values: Sequence[Any], at: dict[Any, float], numeric: bool) -> None:

@@ -47,8 +47,12 @@ def gather(runs: Runs, into: Path, pictures: bool = True) -> list[Path]:
     ]
     if not pictures:
         return written
-    drawn = [draw_curves(runs, settings, into / COMPARISON), draw_answers(runs, settings, into / RESPONSE)]
-    return written + [path for path in drawn if path is not None]
+    for name, draw in ((COMPARISON, draw_curves), (RESPONSE, draw_answers)):
+        if (path := draw(runs, settings, into / name)) is not None:
+            written.append(path)
+        elif name in manifest.list_names(into):  # of fewer runs, which it no longer fits
+            (into / name).unlink(missing_ok=True)
+    return written
 
 
 def summarize(runs: Runs) -> str:

@@ -123,7 +123,8 @@ def export_runs(runs: Runs, path: Path) -> Path:
 
 def keep_whole(table: pd.DataFrame) -> pd.DataFrame:
     """The table to be written: whole numbers as such, beside empty cells too."""
-    return table.convert_dtypes(convert_string=False, convert_boolean=False, convert_floating=False)
+    numbers = table.select_dtypes("float")
+    return table.assign(**{str(name): numbers[name].convert_dtypes(convert_floating=False) for name in numbers})
 
 
 def is_sweep_directory(folder: Path) -> bool:
