@@ -3,6 +3,7 @@
 ``hydra.launcher._target_`` names them as ``hydra_plugins.cldnn_lab.<class>``, which is what each class says of itself.
 """
 
+from cldnn_lab.launch.launchers.joblib import JoblibLauncher
 from cldnn_lab.launch.launchers.serial import SerialLauncher
 
-__all__ = ["SerialLauncher"]
+__all__ = ["JoblibLauncher", "SerialLauncher"]
