@@ -124,7 +124,8 @@ def export_runs(runs: Runs, path: Path) -> Path:
 def keep_whole(table: pd.DataFrame) -> pd.DataFrame:
     """The table to be written: whole numbers as such, beside empty cells too."""
     numbers = table.select_dtypes("float")
-    return table.assign(**{str(name): numbers[name].convert_dtypes(convert_floating=False) for name in numbers})
+    whole = [name for name in numbers if (numbers[name].dropna() % 1 == 0).all()]
+    return table.astype(dict.fromkeys(whole, "Int64"))
 
 
 def is_sweep_directory(folder: Path) -> bool:
