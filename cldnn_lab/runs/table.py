@@ -444,13 +444,12 @@ def _import_table(path: Path, name: str) -> Iterator[_Record]:
 
 def _read_numbers(column: pd.Series) -> pd.Series:
     """A column of text as numbers or truth values, if all of it is."""
-    import pandas as pd
 
     known = column.dropna()
     if known.isin(["True", "False"]).all():
         return column.map({"True": True, "False": False})
     try:
-        return pd.to_numeric(column)
+        return column.astype(float)  # as exactly as they were written
     except ValueError:
         return column
 
