@@ -11,7 +11,9 @@ import pandas as pd
 
 from cldnn_lab.figures import comparison, response
 from cldnn_lab.reporting.markdown import describe_counts, list_origins, write_markdown
+from cldnn_lab.reporting.page import write_page
 from cldnn_lab.reporting.settings import fold_seeds, is_number, label_settings, number_settings, shorten_names
+from cldnn_lab.runs.sweep import Sweep, is_sweep
 from cldnn_lab.runs.table import Runs, keep_whole
 from cldnn_lab.storage import manifest
 from cldnn_lab.storage.tables import write_table
@@ -52,7 +54,15 @@ def gather(runs: Runs, into: Path, pictures: bool = True) -> list[Path]:
             written.append(path)
         elif name in manifest.list_names(into):  # of fewer runs, which it no longer fits
             (into / name).unlink(missing_ok=True)
-    return written
+    page = write_page(
+        into / PAGE,
+        runs,
+        settings,
+        title=f"Results of {into.resolve().name}",
+        command=" ".join(Sweep(into).command) if is_sweep(into) else None,
+        pictures=[path for path in written if path.suffix == ".png"],
+    )
+    return [*written, page]
 
 
 def summarize(runs: Runs) -> str:
