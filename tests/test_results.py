@@ -20,7 +20,8 @@ from cldnn_lab.figures.response import wants_log_axis
 from cldnn_lab.reporting import gather
 from cldnn_lab.reporting.settings import fold_seeds, label_settings
 from cldnn_lab.runs import lock, state
-from cldnn_lab.runs.table import RunReader, Runs, export_runs, read_runs
+from cldnn_lab.runs.exported import export_runs
+from cldnn_lab.runs.table import RunReader, Runs, read_runs
 from cldnn_lab.storage import manifest
 from cldnn_lab.storage.lock import lock_file
 
@@ -330,7 +331,7 @@ def test_runs_of_two_machines_are_one_table(tmp_path):
     runs = read_runs([here, table], tmp_path)
     assert sorted(runs.table["run"]) == ["here/1", "here/3", "there.csv/0", "there.csv/2"]
     assert (runs.table["status"] == "completed").all() and fold_seeds(runs)["n"].tolist() == [2, 2]
-    assert len(read_runs([here, here], tmp_path).table) == 4
+    assert len(read_runs([here, here, table, table], tmp_path).table) == 4
 
 
 def test_jobs_of_one_sweep_are_rows_of_their_own_though_they_compute_the_same(tmp_path):
@@ -349,6 +350,17 @@ def test_sweeps_with_the_same_overrides_and_other_configs_are_told_apart(tmp_pat
     runs = read_runs([tmp_path / "before", tmp_path / "after"], tmp_path)
     assert runs.swept == ["sweep"] and fold_seeds(runs)["sweep"].tolist() == ["before", "after"]
     assert fold_seeds(runs)["n"].tolist() == [2, 2]
+
+
+def test_a_default_and_the_same_override_are_told_apart_where_configs_differ(tmp_path):
+    for name, overrides in {"before": [], "after": ["optimizer=adam"]}.items():
+        run = write_run(tmp_path / name / "0", metrics={"test_accuracy": 0.5}, setting_fingerprint=name)
+        write_hydra(run, overrides, choices="{optimizer: adam}")
+    runs = read_runs([tmp_path / "before", tmp_path / "after"], tmp_path)
+    assert runs.swept == ["sweep"] and runs.table["optimizer"].tolist() == ["adam", "adam"]
+    again = RunReader([export_runs(runs, tmp_path / "runs.csv"), tmp_path / "before"], tmp_path)
+    for _ in range(2):
+        assert again.read().table["sweep"].tolist() == ["before", "after"]
 
 
 def call(*arguments: object) -> int:

@@ -14,9 +14,9 @@ from cldnn_lab.reporting.markdown import describe_counts, list_origins, write_ma
 from cldnn_lab.reporting.page import write_page
 from cldnn_lab.reporting.settings import fold_seeds, is_number, label_settings, number_settings, shorten_names
 from cldnn_lab.runs.sweep import Sweep, is_sweep
-from cldnn_lab.runs.table import Runs, keep_whole
+from cldnn_lab.runs.table import Runs
 from cldnn_lab.storage import manifest
-from cldnn_lab.storage.tables import write_table
+from cldnn_lab.storage.tables import keep_whole, write_table
 
 RESULTS, SETTINGS, MARKDOWN, PAGE = "results.csv", "settings.csv", "results.md", "index.html"
 COMPARISON, RESPONSE = "comparison.png", "response.png"
