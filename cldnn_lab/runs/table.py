@@ -61,6 +61,7 @@ class Runs:
     folder: Path
     wanted_objective: str | None = None
     imported: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    _read: dict[str, pd.DataFrame | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def swept(self) -> list[str]:
@@ -83,7 +84,11 @@ class Runs:
 
     def read_history(self, run: str) -> pd.DataFrame | None:
         """The history of the run with this name in the table; None if it has none."""
-        return self.imported[run] if run in self.imported else read_history(self.folder / run)
+        if run in self.imported:
+            return self.imported[run]
+        if run not in self._read:
+            self._read[run] = read_history(self.folder / run)
+        return self._read[run]
 
 
 def read_runs(folders: Iterable[str | os.PathLike[str]], folder: Path) -> Runs:
