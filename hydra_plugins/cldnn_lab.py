@@ -4,7 +4,8 @@
 what each class says of itself. Every start of Hydra imports this module: what is heavy is imported when it is used.
 """
 
+from cldnn_lab.launch.launchers.joblib import JoblibLauncher
 from cldnn_lab.launch.launchers.serial import SerialLauncher
 from cldnn_lab.launch.sweepers.grid import GridSweeper
 
-__all__ = ["GridSweeper", "SerialLauncher"]
+__all__ = ["GridSweeper", "JoblibLauncher", "SerialLauncher"]

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.launch.preflight import check_config, is_named, list_command, take_sweep_directory
+from cldnn_lab.launch.sweepers.composer import Composer
 from cldnn_lab.runs import lock
 from cldnn_lab.runs.fingerprint import compute_config_fingerprint
 from cldnn_lab.runs.objective import read_objective
@@ -42,6 +43,7 @@ class BaseSweeper(Sweeper):
         from hydra.core.plugins import Plugins
 
         self.config, self.hydra_context = config, hydra_context
+        self.composer = Composer(hydra_context.config_loader, config)
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -52,10 +54,6 @@ class BaseSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = {one.get_key_element(): one for one in parser.parse_overrides([*fixed, *arguments])}
         return [one for key, one in overrides.items() if key.lstrip("+~").split(".")[0] not in _OF_THE_COMMAND]
-
-    def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """The config of one job, as the launcher will compose it."""
-        return self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
 
     def plan(self, number: int, overrides: Sequence[str], composed: DictConfig, trial: int | None = None) -> Job:
         """A job of the sweep, checked.
@@ -104,7 +102,7 @@ class BaseSweeper(Sweeper):
         self.directory.add(jobs, **self.about)
         watch = Monitor(self.directory, jobs, todo, objective=self.config.objective, verbose=bool(self.config.verbose))
         with watch as monitor:
-            self.launcher.on_wait = monitor.update
+            self.launcher.on_wait, self.launcher.compose_config = monitor.update, self.composer.compose
             if todo:
                 self.launcher.launch([self._make_overrides(job) for job in todo], initial_job_idx=0)
         return jobs

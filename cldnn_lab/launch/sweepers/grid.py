@@ -35,7 +35,7 @@ class GridSweeper(BaseSweeper):
             settings = self.config.sweep
             choices = {one.get_key_element(): _list_choices(one) for one in self.parse(arguments)}
             combinations = zip_choices(choices, settings.zip)
-            composed = [(one, self.compose(one)) for one in combinations]
+            composed = [(one, self.composer.compose(one)) for one in combinations]
             if settings.where is not None:
                 condition = parse_where(settings.where)
                 composed = [(one, config) for one, config in composed if condition.holds(ConfigValues(config))]
