@@ -283,6 +283,12 @@ def test_pictures_fit_what_was_swept(tmp_path, space, drawn):
     assert written <= set(gather.NAMES)
 
 
+@pytest.mark.parametrize("space", [{"optimizer.learning_rate": [0.01, 1e30]}, {"optimizer": ["adam", "sgd"]}])
+def test_a_value_at_which_no_run_was_completed_hinders_no_picture(tmp_path, space):
+    sweep = write_sweep(tmp_path / "sweep", {**space, "seed": [1, 2]}, lambda chosen: 0.5, failed=[2, 3])
+    assert sweep / "response.png" in gather.gather(read_runs([sweep], sweep), sweep)
+
+
 def test_a_picture_that_no_longer_fits_is_taken_away(tmp_path):
     sweep = tmp_path / "sweep"
     sweep.mkdir()
