@@ -38,12 +38,14 @@ class Composer:
         parsed = self.parser.parse_overrides(list(overrides))
         values = [override for override in parsed if self._sets_value(override)]
         chosen = tuple(str(override.input_line) for override in parsed if override not in values)
-        if chosen not in self._composed:
-            self._composed[chosen] = self.loader.load_sweep_config(self.common, list(chosen))
-        config = copy.deepcopy(self._composed[chosen])
+        given = (*self.common.hydra.overrides.hydra, *chosen)  # with the sweep's directory, once that is known
+        if given not in self._composed:
+            self._composed[given] = self.loader.load_sweep_config(self.common, list(chosen))
+        config = copy.deepcopy(self._composed[given])
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         task = [override for override in parsed if not override.is_hydra_override()]
         config.hydra.overrides.task = [str(override.input_line) for override in task]
+        config.hydra.overrides.hydra += [str(one.input_line) for one in values if one.is_hydra_override()]
         how = config.hydra.job.config.override_dirname
         config.hydra.job.override_dirname = get_overrides_dirname(task, how.exclude_keys, how.item_sep, how.kv_sep)
         return config
@@ -53,4 +55,4 @@ class Composer:
         behind what others do."""
         key = override.key_or_group
         plain = not (override.is_add() or override.is_delete() or override.is_force_add() or override.package)
-        return plain and not override.is_hydra_override() and not self.loader.get_group_options(key, None)
+        return plain and not self.loader.get_group_options(key, None)
