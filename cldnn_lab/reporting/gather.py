@@ -14,9 +14,9 @@ from cldnn_lab.reporting.markdown import describe_counts, list_origins, write_ma
 from cldnn_lab.reporting.page import write_page
 from cldnn_lab.reporting.settings import fold_seeds, is_number, label_settings, number_settings, shorten_names
 from cldnn_lab.runs.sweep import Sweep, is_sweep
-from cldnn_lab.runs.table import Runs, keep_whole
+from cldnn_lab.runs.table import Runs
 from cldnn_lab.storage import manifest
-from cldnn_lab.storage.tables import write_table
+from cldnn_lab.storage.tables import keep_whole, write_table
 
 RESULTS, SETTINGS, MARKDOWN, PAGE = "results.csv", "settings.csv", "results.md", "index.html"
 COMPARISON, RESPONSE = "comparison.png", "response.png"
@@ -107,7 +107,7 @@ def draw_curves(runs: Runs, settings: pd.DataFrame, path: Path) -> Path | None:
     return comparison.draw_comparison(
         curves,
         path,
-        title=f"{len(settings)} setting{'s' if len(settings) > 1 else ''} compared",
+        title=_name_comparison(len(curves), len(settings)),
         measure=_name_curve(measure, runs),
         x=x,
         best=objective.replace("_", " "),
@@ -145,6 +145,11 @@ def draw_answers(runs: Runs, settings: pd.DataFrame, path: Path) -> Path | None:
     return response.draw_response(
         answers, path, title=title, x=short[x], measure=measure, line=short.get(y or "", ""), origin=origin
     )
+
+
+def _name_comparison(drawn: int, settings: int) -> str:
+    number = str(settings) if drawn == settings else f"{drawn} of {settings}"
+    return f"{number} settings compared" if settings > 1 else "Runs of one setting"
 
 
 def _choose_curve(objective: str, histories: Sequence[pd.DataFrame]) -> str | None:
