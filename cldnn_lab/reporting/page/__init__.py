@@ -30,7 +30,10 @@ LIMIT = 2**20
 MOST_POINTS, FEWEST_POINTS = 60, 8
 _HERE = files(__package__)
 _SCRIPTS = ("format.js", "tables.js", "curves.js", "job.js", "main.js")
-_SCRIPTS_OF_OTHERS, _STYLES_OF_OTHERS = ("tabulator.min.js", "uPlot.iife.min.js"), ("tabulator.min.css", "uPlot.min.css")
+_SCRIPTS_OF_OTHERS, _STYLES_OF_OTHERS = (
+    ("tabulator.min.js", "uPlot.iife.min.js"),
+    ("tabulator.min.css", "uPlot.min.css"),
+)
 _LICENCES = {"Tabulator 6.5.3": "tabulator.LICENSE", "uPlot 1.6.32": "uPlot.LICENSE"}
 
 
@@ -68,9 +71,7 @@ def write_page(
     }
     template = Template(_read("template.html"))
     room = LIMIT - len(template.substitute(parts, curves="", pictures="{}").encode())
-    text = template.substitute(
-        parts, curves=_fit_curves(collect_curves(runs), room), pictures=_encode(embed(shown))
-    )
+    text = template.substitute(parts, curves=_fit_curves(collect_curves(runs), room), pictures=_encode(embed(shown)))
     return manifest.write(path, lambda beside: beside.write_text(text, encoding="utf-8"))
 
 

@@ -109,8 +109,8 @@ def _describe_environment(runs: Runs) -> list[str]:
     for run in runs.table["run"]:
         if found := _read_json(runs.folder / run / ENVIRONMENT):
             versions = [f"{name} {found[f'version.{name}']}" for name in _VERSIONS if found.get(f"version.{name}")]
-            parts = [*versions, f"Python {found.get('python')}", str(found.get("processor")), str(found.get("device"))]
-            described.append(", ".join(parts))
+            parts = [*versions, f"Python {found.get('python')}", found.get("processor"), found.get("device")]
+            described.append(", ".join(str(part) for part in parts if part))
     return list(dict.fromkeys(described))
 
 
