@@ -266,7 +266,10 @@ def test_a_file_of_somebody_else_stays(tmp_path: Path) -> None:
         ("[3, null, 1].sort((a, b) => compare(a, b, 0, 0, 0, 'asc'))", [1, 3, None]),
         ("[3, null, 1].sort((a, b) => -compare(a, b, 0, 0, 0, 'desc'))", [3, 1, None]),
         ("interpolate([1, 3, 5], [10, 30, null], [0, 1, 2, 3, 4, 5, 6])", [None, 10, 20, 30, None, None, None]),
-        ("summarise([[1, null], [3, 5]], [0, 1])", {"mean": [2, 5], "low": [1, 5], "high": [3, 5], "empty": False}),
+        (
+            "summarise([[1, null], [3, 5]], [0, 1])",
+            {"mean": [2, None], "low": [1, None], "high": [3, None], "empty": False},
+        ),
         ("toRows({a: [1, 2], b: ['x', null]})", [{"a": 1, "b": "x"}, {"a": 2, "b": None}]),
         ("toJobAddress('a/b c#%')", "#job=a/b%20c%23%25"),
     ],

@@ -116,8 +116,8 @@ def _describe_environment(runs: Runs) -> list[str]:
 
 def _find_validated_on(table: pd.DataFrame) -> str:
     """``test`` if the test set validated in all runs."""
-    found = table["validated_on"].dropna().unique() if "validated_on" in table else []
-    return "test" if list(found) == ["test"] else "validation"
+    found = set(table["validated_on"].dropna()) if "validated_on" in table else set()
+    return "test" if found == {"test"} else "validation"
 
 
 def _link(path: Path, beside: Path) -> str:
