@@ -27,7 +27,8 @@ from cldnn_lab.config.paths import make_absolute
 from cldnn_lab.reporting import gather
 from cldnn_lab.runs import lock
 from cldnn_lab.runs.directory import take_directory
-from cldnn_lab.runs.table import Runs, export_runs, find_root, is_sweep_directory, read_runs
+from cldnn_lab.runs.exported import export_runs
+from cldnn_lab.runs.table import Runs, find_root, is_sweep_directory, read_runs
 from cldnn_lab.storage import manifest
 
 _EXPORT = "--export"

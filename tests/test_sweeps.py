@@ -12,11 +12,17 @@ import time
 from pathlib import Path
 
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import OmegaConf
 from rich.console import Console
 
 from cldnn_lab import runs, train
 from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.groups import CONFIGS
 from cldnn_lab.launch.monitor import Monitor, format_seconds
+from cldnn_lab.launch.sweepers.composer import Composer
 from cldnn_lab.runs.objective import is_lower_better
 from cldnn_lab.runs.sweep import SWEEP, Job, Sweep
 
@@ -248,3 +254,39 @@ def read_results(folder: Path) -> dict[str, dict[str, object]]:
         history = run.history.drop(columns=[name for name in run.history if "seconds" in name])
         found[" ".join(job.overrides)] = {**figures, "history": history.to_csv()}
     return found
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["model=cnn", "data=fashion_mnist", "seed=3", "model.dropout.input=0.3"],
+        [
+            "optimizer=sgd",
+            "optimizer.learning_rate=0.5",
+            "data.snr_min=-20",
+            "epochs=7",
+            "model={dropout: {input: 0.5}}",
+        ],
+        ["experiment=001/q1", "seed=2", "hydra.sweep.subdir='4'", "hydra.job_logging.root.handlers=[file]"],
+        [
+            "seed=1",
+            "+model.mine=3",
+            "model.mine=4",
+            "~checkpoint.keep",
+            "callbacks=[early_stopping,reduce_lr]",
+            "metrics=[accuracy]",
+        ],
+        ["data_root=${oc.env:HOME}/x", "about='what: ${epochs}'", "batch_size=64", "batch_size=32"],
+    ],
+)
+def test_a_job_is_composed_as_hydra_composes_it(overrides: list[str]) -> None:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        common = loader.load_configuration("train", ["seed=1,2"], run_mode=RunMode.MULTIRUN)
+        composer = Composer(loader, common)
+        for seed in ("seed=8", "seed=9"):
+            composed = composer.compose([*overrides, seed])
+            expected = loader.load_sweep_config(common, [*overrides, seed])
+            assert OmegaConf.to_yaml(composed) == OmegaConf.to_yaml(expected)
+            assert OmegaConf.is_struct(composed) == OmegaConf.is_struct(expected)
+            assert composed.hydra.run.dir == expected.hydra.run.dir  # the time is that of the sweep

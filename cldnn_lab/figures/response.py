@@ -48,8 +48,10 @@ def draw_response(
     """
     figure, axes = style.make_figure(7.4, 4.5)
     numeric = all(isinstance(one.x, (int, float, np.number)) for one in answers)
-    known = list(dict.fromkeys(one.x for one in answers))
-    values = sorted(known) if numeric else known
+    everything = _sort(one.x for one in answers)
+    known = {one.x for one in answers if np.isfinite(one.mean)}
+    # A rate at which every run diverged may be far away.
+    values = [value for value in everything if value in known] if numeric else everything
     at = {value: float(value) if numeric else float(index) for index, value in enumerate(values)}
     logarithmic = numeric and wants_log_axis([float(value) for value in values])
     names = list(dict.fromkeys(one.line for one in answers))
@@ -84,6 +86,11 @@ def draw_response(
         )  # fmt: skip
     several = any(len(one.seeds) > 1 for one in answers)
     what = "large: mean, bar: its 95 % interval; small: each seed" if several else "one seed each: no interval"
+    if _leave_out_long_bars(axes, [seed for one in answers for seed in one.seeds if np.isfinite(seed)]):
+        what += "; bars that leave the frame are longer"
+    missing = [_write(value) for value in everything if value not in known]
+    if missing:
+        what += f"\nno completed run: {style.shorten(', '.join(missing), 80)}"
     axes.set_title(what, fontsize=style.SMALL + 0.5, color="#444444", loc="left")
     style.set_title(figure, title)
     return style.save(figure, path, origin)
@@ -170,6 +177,17 @@ def _find_distance(places: Sequence[float], lines: int, logarithmic: bool) -> fl
 def _shift(place: float, distance: float, logarithmic: bool) -> float:
     """A place beside the one of a value."""
     return float(place * np.exp(distance)) if logarithmic else place + distance
+
+
+def _leave_out_long_bars(axes: Axes, seeds: Sequence[float]) -> bool:
+    """Keep the seeds themselves legible beside the interval of two, which may be many times as long; whether a bar
+    leaves the frame."""
+    if not seeds:
+        return False
+    margin = 0.6 * (max(seeds) - min(seeds)) or 0.02 * abs(max(seeds)) or 0.01
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, min(seeds) - margin), min(high, max(seeds) + margin))
+    return axes.get_ylim() != (low, high)
 
 
 def _mark(axes: Axes, values: Sequence[Any], at: dict[Any, float], numeric: bool) -> None:

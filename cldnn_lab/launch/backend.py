@@ -129,7 +129,7 @@ def run_apart(folder: Path, train: Callable[..., Any], log: Path) -> int:
     Raises:
         KeyboardInterrupt: if the user stopped it.
     """
-    command = [sys.executable, "-m", "cldnn_lab.launch.worker", str(folder), f"{_module(train)}:{train.__qualname__}"]
+    command = [sys.executable, "-m", "cldnn_lab.launch.worker", str(folder), name_function(train)]
     # Ctrl-C reaches both processes; the one that trains writes what it has, so this one waits for it.
     main_thread = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main_thread else None
@@ -156,7 +156,7 @@ def _open_streams(log: Path) -> Iterator[dict[str, Any]]:
         yield {"stdout": subprocess.DEVNULL, "stderr": file}
 
 
-def _module(function: Callable[..., Any]) -> str:
-    """The name to import the module of ``function`` by, which is another one than ``__main__`` for a program's own."""
+def name_function(function: Callable[..., Any]) -> str:
+    """The name to import a function by, as ``module:function``; the module of a program's own is not ``__main__``."""
     spec = sys.modules[function.__module__].__spec__
-    return function.__module__ if spec is None else spec.name
+    return f"{function.__module__ if spec is None else spec.name}:{function.__qualname__}"

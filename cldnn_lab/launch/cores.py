@@ -11,7 +11,7 @@ import contextlib
 import os
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from cldnn_lab.storage.lock import LockUnsupported, lock_file
@@ -40,6 +40,25 @@ def limit_cores(count: int | None) -> None:
     os.sched_setaffinity(0, [*_taken, *random.Random(os.getpid()).sample(others, count - len(_taken))])
 
 
+def divide_cores(count: int) -> list[list[int]]:
+    """The cores of each of ``count`` processes that are to compute side by side: equally many each, no core twice.
+
+    Cores that no run has taken come first. Where the system cannot limit a process to cores, the lists are empty.
+    """
+    folder = _find_folder()
+    ordered = sorted(AVAILABLE, key=lambda core: (folder is not None and not _is_free(folder / f"core-{core}"), core))
+    share = len(ordered) // count
+    return [ordered[number * share : (number + 1) * share] for number in range(count)]
+
+
+def confine(cores: Collection[int]) -> None:
+    """Make ``cores`` all that there are to this process, and take them; nothing if there are none."""
+    global AVAILABLE
+    if cores:
+        AVAILABLE = frozenset(cores)
+        limit_cores(len(AVAILABLE))
+
+
 @contextlib.contextmanager
 def use_all_cores() -> Iterator[None]:
     """A process started inside may run on every core; this one keeps those that it has taken."""
@@ -63,6 +82,13 @@ def _find_folder() -> Path | None:
     except OSError:
         return None
     return folder if owner == os.getuid() else None
+
+
+def _is_free(path: Path) -> bool:
+    descriptor = _lock(path)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is not None
 
 
 def _lock(path: Path) -> int | None:

@@ -23,6 +23,7 @@ from cldnn_lab.launch.preflight import check_config, take_run
 from cldnn_lab.runs import lock
 from cldnn_lab.runs.directory import Run
 from cldnn_lab.runs.objective import read_objective
+from cldnn_lab.runs.state import State
 
 log = logging.getLogger("cldnn_lab")
 
@@ -96,10 +97,29 @@ def _train(train: Train, config: Config, run: Run, tell: Tell) -> None:
         attempt(train, config, run, tell)
         return
     status = backend.run_apart(run.folder, train, run.folder / LOG)
+    record_death(run, describe_end(status), tell=tell)
+
+
+def describe_end(status: int) -> str:
+    """How a process ended that had no time to say anything, by its exit status as :mod:`subprocess` has it."""
+    return f"was ended by signal {-status}; the system may have run out of memory" if status < 0 else "ended early"
+
+
+def record_death(run: Run, how: str, before: State | None = None, tell: Tell = say) -> None:
+    """Record that the process of a run is gone, unless the run had said before how it ended.
+
+    Args:
+        how: it ended, as :func:`describe_end` says it.
+        before: what the directory held before the process began.
+        tell: is given the sentence that says so.
+    """
     state = run.state
-    if state is None or not state.is_over:  # it had no time to say anything
-        how = f"was ended by signal {-status}; the system may have run out of memory" if status < 0 else "ended early"
-        fail(run, ChildProcessError(how), f"the process of the run in {run.folder} {how}.", tell)
+    if state is not None and state.is_over and state != before:
+        return
+    if state is None:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        run.start(None)
+    fail(run, ChildProcessError(how), f"the process of the run in {run.folder} {how}.", tell)
 
 
 def attempt(train: Train, config: Config, run: Run, tell: Tell = say_where_lines_are_shown) -> None:

@@ -93,11 +93,12 @@ class Monitor:
         rows = Table.grid(padding=(0, 2))
         running = [job for job in self.todo if self._is_running(job)]
         for job in running[:_SHOWN_RUNNING]:
-            rows.add_row("running", job.folder, Text(self.labels[job.folder]), _describe_step(self.states[job.folder]))
+            label = Text(f"job {job.folder}  {self.labels[job.folder]}")
+            rows.add_row("running", label, _describe_step(self.states[job.folder]))
         if len(running) > _SHOWN_RUNNING:
-            rows.add_row("", "", f"and {len(running) - _SHOWN_RUNNING} more")
+            rows.add_row("", f"and {len(running) - _SHOWN_RUNNING} more")
         if self.best is not None:
-            rows.add_row("best so far", "", Text(self.best[1]))
+            rows.add_row("best so far", Text(self.best[1]))
         return Group(bar, rows)
 
     def _read_states(self) -> dict[str, State | None]:

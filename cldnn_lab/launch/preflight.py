@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.schema import Config, parse
@@ -58,10 +58,7 @@ def check_config(config: DictConfig, choices: Mapping[str, Any] | None = None) -
         ConfigError: for anything wrong in it.
     """
     choices = choices or OmegaConf.select(config, "hydra.runtime.choices") or {}
-    own = config.copy()
-    with open_dict(own):
-        own.pop("hydra", None)
-    parsed = parse(own, choices)
+    parsed = parse(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), choices)
     check_threads(parsed.settings.threads)
     return parsed
 

@@ -14,6 +14,7 @@ import sys
 from cldnn_lab import runs
 from cldnn_lab.launch.job import LOG, attempt
 from cldnn_lab.launch.logs import write_log
+from cldnn_lab.launch.orphan import end_with_parent
 from cldnn_lab.launch.preflight import check_config
 
 
@@ -21,6 +22,7 @@ def main() -> int:
     """Train in the directory named on the command line."""
     # The process that started this one ignores Ctrl-C while it waits, and a child inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    end_with_parent()
     run, train = runs.open(sys.argv[1]), pkgutil.resolve_name(sys.argv[2])
     for name, level in (("jax", logging.WARNING), ("tensorflow", logging.ERROR)):
         logging.getLogger(name).setLevel(level)

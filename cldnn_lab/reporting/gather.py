@@ -11,10 +11,12 @@ import pandas as pd
 
 from cldnn_lab.figures import comparison, response
 from cldnn_lab.reporting.markdown import describe_counts, list_origins, write_markdown
+from cldnn_lab.reporting.page import write_page
 from cldnn_lab.reporting.settings import fold_seeds, is_number, label_settings, number_settings, shorten_names
-from cldnn_lab.runs.table import Runs, keep_whole
+from cldnn_lab.runs.sweep import Sweep, is_sweep
+from cldnn_lab.runs.table import Runs
 from cldnn_lab.storage import manifest
-from cldnn_lab.storage.tables import write_table
+from cldnn_lab.storage.tables import keep_whole, write_table
 
 RESULTS, SETTINGS, MARKDOWN, PAGE = "results.csv", "settings.csv", "results.md", "index.html"
 COMPARISON, RESPONSE = "comparison.png", "response.png"
@@ -52,7 +54,15 @@ def gather(runs: Runs, into: Path, pictures: bool = True) -> list[Path]:
             written.append(path)
         elif name in manifest.list_names(into):  # of fewer runs, which it no longer fits
             (into / name).unlink(missing_ok=True)
-    return written
+    page = write_page(
+        into / PAGE,
+        runs,
+        settings,
+        title=f"Results of {into.resolve().name}",
+        command=" ".join(Sweep(into).command) if is_sweep(into) else None,
+        pictures=[path for path in written if path.suffix == ".png"],
+    )
+    return [*written, page]
 
 
 def summarize(runs: Runs) -> str:
@@ -97,7 +107,7 @@ def draw_curves(runs: Runs, settings: pd.DataFrame, path: Path) -> Path | None:
     return comparison.draw_comparison(
         curves,
         path,
-        title=f"{len(settings)} setting{'s' if len(settings) > 1 else ''} compared",
+        title=_name_comparison(len(curves), len(settings)),
         measure=_name_curve(measure, runs),
         x=x,
         best=objective.replace("_", " "),
@@ -135,6 +145,11 @@ def draw_answers(runs: Runs, settings: pd.DataFrame, path: Path) -> Path | None:
     return response.draw_response(
         answers, path, title=title, x=short[x], measure=measure, line=short.get(y or "", ""), origin=origin
     )
+
+
+def _name_comparison(drawn: int, settings: int) -> str:
+    number = str(settings) if drawn == settings else f"{drawn} of {settings}"
+    return f"{number} settings compared" if settings > 1 else "Runs of one setting"
 
 
 def _choose_curve(objective: str, histories: Sequence[pd.DataFrame]) -> str | None:

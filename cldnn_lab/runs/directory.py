@@ -107,10 +107,9 @@ class Run:
             before: the state of the run that it resumes, if it does.
         """
         manifest.begin_list(self.folder)
-        digests = (None, None)
-        if config is not None:
-            digests = compute_config_fingerprint(config), compute_setting_fingerprint(config)
-        states.start(self.folder, *digests, before)
+        whole = None if config is None else compute_config_fingerprint(config)
+        setting = None if config is None else compute_setting_fingerprint(config)
+        states.start(self.folder, whole, setting, before)
 
     def begin_training(self, config: Config, fingerprint: str, steps: int, *, resumed: bool) -> None:
         """Record that training begins: from the first step, or ``resumed`` from where it was."""

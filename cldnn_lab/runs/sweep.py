@@ -122,7 +122,8 @@ class Sweep:
             state = states.read(self.folder / folder)
             if state is None and (self.folder / folder / METRICS).is_file():
                 continue  # a run of before states were kept: it cannot be known
-            fingerprint = planned.get(folder) if state is None else state.config_fingerprint
+            # A job that died before it could say anything is the one that was planned.
+            fingerprint = (state and state.config_fingerprint) or planned.get(folder)
             if fingerprint is not None:
                 known.setdefault(fingerprint, []).append(folder)
         return known

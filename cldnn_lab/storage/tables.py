@@ -19,6 +19,13 @@ def write_table(path: Path, table: pd.DataFrame) -> Path:
     return manifest.write(path, lambda beside: table.to_csv(beside, index=False))
 
 
+def keep_whole(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as it is best written: whole numbers as such, beside empty cells too."""
+    numbers = table.select_dtypes("float")
+    whole = [name for name in numbers if (numbers[name].dropna() % 1 == 0).all()]
+    return table.astype(dict.fromkeys(whole, "Int64"))
+
+
 def write_json(path: Path, values: Mapping[str, Any]) -> Path:
     """Write a mapping as JSON; a number that is not finite becomes null, as JSON knows no NaN."""
     clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}

@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import os
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import hydra.plugins.launcher
+from hydra._internal.callbacks import Callbacks
+from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.launch.job import describe_end, record_death
+from cldnn_lab.launch.preflight import Refused
+from cldnn_lab.runs import lock
+from cldnn_lab.runs.directory import Run
+from cldnn_lab.runs.state import State
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the sweep that is ready to run.
+
+    Attributes:
+        number: among the jobs of the sweep, from 0.
+        config: with its ``hydra`` node.
+        run: its directory, which need not exist yet.
+        before: the state that the directory held before, if any.
+    """
+
+    number: int
+    config: DictConfig
+    run: Run
+    before: State | None
 
 
 class Launcher(hydra.plugins.launcher.Launcher):
@@ -17,6 +48,7 @@ class Launcher(hydra.plugins.launcher.Launcher):
     Attributes:
         on_wait: called in the main thread of the sweep's process: after each job, and about every second while jobs run
             in other processes.
+        compose_config: gives the config of a job from its overrides; by default Hydra's loader.
         returns_early: whether ``launch`` returns before its jobs have run, so that they have no results yet.
     """
 
@@ -33,10 +65,84 @@ class Launcher(hydra.plugins.launcher.Launcher):
         self.hydra_context = hydra_context
         self.task_function = task_function
         self.config = config
+        self.compose_config: Callable[[Sequence[str]], DictConfig] = lambda overrides: (
+            hydra_context.config_loader.load_sweep_config(config, list(overrides))
+        )
 
-    def compose(self, overrides: list[str], number: int) -> DictConfig:
-        """The config of a job, with its ``hydra`` node."""
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
+    @property
+    def verbose(self) -> bool:
+        """Whether the user wants to see what the jobs say."""
+        return bool(OmegaConf.select(self.config, "verbose", default=False))
+
+    def compose(self, overrides: Sequence[str], number: int) -> Job:
+        """The job that ``overrides`` make of the sweep's config."""
+        config = self.compose_config(overrides)
         with open_dict(config):
             config.hydra.job.id = config.hydra.job.num = number
-        return config
+            folder = Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir)).absolute()
+            config.hydra.runtime.output_dir = str(folder)
+        run = Run(folder)
+        return Job(number, config, run, run.state)
+
+    def end(self, job: Job, returned: JobReturn) -> JobReturn:
+        """Tell Hydra's callbacks, which stay in this process wherever the jobs are, that a job has ended."""
+        self.hydra_context.callbacks.on_job_end(config=job.config, job_return=returned)
+        return returned
+
+
+def perform(task: str, config: DictConfig, place: str) -> JobReturn:
+    """Run a job in this process, which is not the sweep's.
+
+    Args:
+        task: Hydra's task function, by the name to import it by: ``module:function``.
+        config: of the job, with its ``hydra`` node.
+        place: the folder in which the command was given, to which its names of files are relative.
+
+    Raises:
+        KeyboardInterrupt: if the user stopped it.
+    """
+    os.chdir(place)
+    setup_globals()
+    try:
+        return run_job(
+            # Nothing is composed here any more.
+            hydra_context=HydraContext(config_loader=None, callbacks=Callbacks()),  # type: ignore[arg-type]
+            task_function=pkgutil.resolve_name(task),
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
+    finally:
+        lock.release_all()
+
+
+def bury(job: Job, how: str | int) -> JobReturn:
+    """Record that the process of a job is gone; to a sweeper it is a job like any that failed.
+
+    Args:
+        how: it ended: an exit status, or the end of a sentence about the process.
+    """
+    record_death(job.run, describe_end(how) if isinstance(how, int) else how, job.before, tell=lambda sentence: None)
+    returned = JobReturn(overrides=list(job.config.hydra.overrides.task), status=JobStatus.COMPLETED)
+    returned.return_value = math.nan
+    return returned
+
+
+def refuse(sentence: str) -> Refused:
+    """What to raise where the config of a launcher has a mistake."""
+    return Refused(ConfigError(sentence))
+
+
+def check_installed(package: str, extra: str, found: bool) -> None:
+    """Refuse a launcher whose package is not there.
+
+    Raises:
+        Refused: if it was not ``found``.
+    """
+    if not found:
+        raise refuse(f"launcher: {package} is not installed: pip install 'cldnn-lab[{extra}]'.")
+
+
+def clean(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Without those that are null, which the package then chooses."""
+    return {name: value for name, value in parameters.items() if value is not None}

@@ -30,7 +30,7 @@ class SerialLauncher(Launcher):
                 run_job(
                     hydra_context=self.hydra_context,
                     task_function=self.task_function,
-                    config=self.compose(list(overrides), number),
+                    config=self.compose(overrides, number).config,
                     job_dir_key="hydra.sweep.dir",
                     job_subdir_key="hydra.sweep.subdir",
                 )

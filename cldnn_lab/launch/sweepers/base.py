@@ -8,15 +8,13 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.launch.monitor import Monitor
 from cldnn_lab.launch.preflight import check_config, is_named, list_command, take_sweep_directory
-from cldnn_lab.reporting import gather
+from cldnn_lab.launch.sweepers.composer import Composer
 from cldnn_lab.runs import lock
 from cldnn_lab.runs.fingerprint import compute_config_fingerprint
 from cldnn_lab.runs.objective import read_objective
@@ -31,18 +29,22 @@ class BaseSweeper(Sweeper):
     """A Hydra sweeper whose jobs keep their directories, however often the sweep is taken up again.
 
     Attributes:
-        sweep: the sweep directory, once :meth:`begin` took it.
+        directory: of the sweep, once :meth:`begin` took it.
         config: the config that the jobs have in common, with Hydra's own.
     """
 
-    sweep: Sweep
+    directory: Sweep
+    config: DictConfig
+    hydra_context: HydraContext
+    launcher: Any  # ours is told what to do while it waits; Hydra's own and those of other plugins do not
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra hands over, and make the launcher."""
         from hydra.core.plugins import Plugins
 
         self.config, self.hydra_context = config, hydra_context
-        self.launcher: Launcher = Plugins.instance().instantiate_launcher(
+        self.composer = Composer(hydra_context.config_loader, config)
+        self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
@@ -52,10 +54,6 @@ class BaseSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = {one.get_key_element(): one for one in parser.parse_overrides([*fixed, *arguments])}
         return [one for key, one in overrides.items() if key.lstrip("+~").split(".")[0] not in _OF_THE_COMMAND]
-
-    def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """The config of one job, as the launcher will compose it."""
-        return self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
 
     def plan(self, number: int, overrides: Sequence[str], composed: DictConfig, trial: int | None = None) -> Job:
         """A job of the sweep, checked.
@@ -83,8 +81,10 @@ class BaseSweeper(Sweeper):
         Raises:
             ConfigError: if another process works there, or a file that no sweep wrote is in the way.
         """
-        self.sweep = Sweep(take_sweep_directory(self.config))
-        manifest.check(self.sweep.folder, [SWEEP, *gather.NAMES])
+        from cldnn_lab.reporting import gather
+
+        self.directory = Sweep(take_sweep_directory(self.config))
+        manifest.check(self.directory.folder, [SWEEP, *gather.NAMES])
         self.about = {"command": list_command(self.config), **about}
 
     def run(self, planned: Sequence[Job]) -> list[Job]:
@@ -93,30 +93,32 @@ class BaseSweeper(Sweeper):
         Returns:
             The jobs, with their directories.
         """
-        jobs = self.sweep.place(planned)
+        from cldnn_lab.launch.monitor import Monitor
+
+        jobs = self.directory.place(planned)
         todo = [job for job in jobs if not self._is_finished(job)]
         for job in todo:
-            lock.check_free(self.sweep.get_run(job).folder)
-        self.sweep.add(jobs, **self.about)
-        watch = Monitor(self.sweep, jobs, todo, objective=self.config.objective, verbose=bool(self.config.verbose))
+            lock.check_free(self.directory.get_run(job).folder)
+        self.directory.add(jobs, **self.about)
+        watch = Monitor(self.directory, jobs, todo, objective=self.config.objective, verbose=bool(self.config.verbose))
         with watch as monitor:
-            self.launcher.on_wait = monitor.update  # type: ignore[attr-defined]
+            self.launcher.on_wait, self.launcher.compose_config = monitor.update, self.composer.compose
             if todo:
                 self.launcher.launch([self._make_overrides(job) for job in todo], initial_job_idx=0)
         return jobs
 
     def read_objective(self, job: Job) -> float:
         """The objective of a job; NaN if it was not completed."""
-        run = self.sweep.get_run(job)
+        run = self.directory.get_run(job)
         return read_objective(run, self.config.objective) if run.folder.is_dir() else math.nan
 
     def _is_finished(self, job: Job) -> bool:
-        state = self.sweep.get_run(job).state
+        state = self.directory.get_run(job).state
         return state is not None and state.is_finished and state.config_fingerprint == job.config_fingerprint
 
     def _make_overrides(self, job: Job) -> list[str]:
         """What the launcher composes the job's config from."""
-        state = self.sweep.get_run(job).state
+        state = self.directory.get_run(job).state
         resumes = state is not None and state.config_fingerprint == job.config_fingerprint
         return [
             *job.overrides,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.grid import zip_choices
-from cldnn_lab.config.where import parse_where
+from cldnn_lab.config.where import ConfigValues, parse_where
 from cldnn_lab.launch.preflight import Refused
 from cldnn_lab.launch.sweepers.base import BaseSweeper
 
@@ -36,10 +35,10 @@ class GridSweeper(BaseSweeper):
             settings = self.config.sweep
             choices = {one.get_key_element(): _list_choices(one) for one in self.parse(arguments)}
             combinations = zip_choices(choices, settings.zip)
-            composed = [(one, self.compose(one)) for one in combinations]
+            composed = [(one, self.composer.compose(one)) for one in combinations]
             if settings.where is not None:
                 condition = parse_where(settings.where)
-                composed = [(one, config) for one, config in composed if condition.holds(_Values(config))]
+                composed = [(one, config) for one, config in composed if condition.holds(ConfigValues(config))]
                 if not composed:
                     raise ConfigError(f"sweep.where: none of the {len(combinations)} combinations meets it.")
             planned = [self.plan(number, *one) for number, one in enumerate(composed)]
@@ -56,13 +55,3 @@ def _list_choices(override: Override) -> list[str]:
     if not override.is_discrete_sweep():
         raise ConfigError(f"{key}: an interval has no end of values; list them, or search it with sweeper=optuna.")
     return [f"{key}={value}" for value in override.sweep_string_iterator()]
-
-
-class _Values:
-    """placeholder until where.py's lookup is known."""
-
-    def __init__(self, config: DictConfig) -> None:
-        self.config = config
-
-    def __call__(self, key: str) -> Any:
-        return OmegaConf.select(self.config, key)
