@@ -109,15 +109,15 @@ def _describe_environment(runs: Runs) -> list[str]:
     for run in runs.table["run"]:
         if found := _read_json(runs.folder / run / ENVIRONMENT):
             versions = [f"{name} {found[f'version.{name}']}" for name in _VERSIONS if found.get(f"version.{name}")]
-            parts = [*versions, f"Python {found.get('python')}", str(found.get("processor")), str(found.get("device"))]
-            described.append(", ".join(parts))
+            parts = [*versions, f"Python {found.get('python')}", found.get("processor"), found.get("device")]
+            described.append(", ".join(str(part) for part in parts if part))
     return list(dict.fromkeys(described))
 
 
 def _find_validated_on(table: pd.DataFrame) -> str:
     """``test`` if the test set validated in all runs."""
-    found = table["validated_on"].dropna().unique() if "validated_on" in table else []
-    return "test" if list(found) == ["test"] else "validation"
+    found = set(table["validated_on"].dropna()) if "validated_on" in table else set()
+    return "test" if found == {"test"} else "validation"
 
 
 def _link(path: Path, beside: Path) -> str:

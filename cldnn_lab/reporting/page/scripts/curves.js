@@ -26,16 +26,17 @@ function interpolate(xs, ys, grid) {
   });
 }
 
-/** Mean, lowest and highest at each place, of the curves that reach it. */
+/** Mean, lowest and highest at each place that all the curves reach: of fewer of them a mean would jump. */
 function summarise(curves, grid) {
   const summary = {mean: [], low: [], high: [], empty: true};
-  for (let place = 0; place < grid.length; place++) {
-    const values = curves.map((curve) => curve[place]).filter((value) => value != null);
-    if (values.length) summary.empty = false;
-    summary.mean.push(values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null);
-    summary.low.push(values.length ? Math.min(...values) : null);
-    summary.high.push(values.length ? Math.max(...values) : null);
-  }
+  grid.forEach((_, place) => {
+    const values = curves.map((curve) => curve[place]);
+    const known = values.length > 0 && values.every((value) => value != null);
+    if (known) summary.empty = false;
+    summary.mean.push(known ? values.reduce((sum, value) => sum + value, 0) / values.length : null);
+    summary.low.push(known ? Math.min(...values) : null);
+    summary.high.push(known ? Math.max(...values) : null);
+  });
   return summary;
 }
 

@@ -27,23 +27,24 @@ function compare(a, b, rowA, rowB, column, direction) {
   return String(a).localeCompare(String(b), undefined, {numeric: true});
 }
 
-function makeColumn(name, options = {}) {
-  const title = options.title ?? name;
+function makeColumn(name, {title = name, numeric = false, ...options} = {}) {
+  const align = numeric ? {hozAlign: "right", headerHozAlign: "right"} : {};
   return {
     field: name,
-    title: make("i", {}, title).innerHTML, // Tabulator reads it as HTML
+    title: make("i", {}, title).innerHTML, // Tabulator prints it as HTML
     titleFormatter: () =>
       options.headerSort === false ? make("span", {}, title) : make("button", {type: "button", class: "sort"}, title),
     headerFilter: "input",
     headerFilterFunc: passes,
     headerFilterPlaceholder: "filter",
-    headerFilterParams: {elementAttributes: {"aria-label": `filter by ${title}`, title: "a part of the text, or such as > 0.9"}},
+    headerFilterParams: {
+      elementAttributes: {"aria-label": `filter by ${title}`, title: "a part of the text, or such as > 0.9"},
+    },
     sorter: compare,
     formatter: (cell) => make("span", {title: cell.getValue()}, format(cell.getValue())),
     minWidth: 64,
+    ...align,
     ...options,
-    ...(options.numeric ? {hozAlign: "right", headerHozAlign: "right"} : {}),
-    numeric: undefined,
   };
 }
 
