@@ -58,7 +58,7 @@ def check_config(config: DictConfig, choices: Mapping[str, Any] | None = None) -
         ConfigError: for anything wrong in it.
     """
     choices = choices or OmegaConf.select(config, "hydra.runtime.choices") or {}
-    parsed = parse(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), choices)
+    parsed = parse(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), choices)
     check_threads(parsed.settings.threads)
     return parsed
 
