@@ -250,6 +250,12 @@ def test_a_file_of_somebody_else_stays(tmp_path: Path) -> None:
     assert (tmp_path / "index.html").read_text() == "mine"
 
 
+# As much of a browser's document as the heading of a column needs.
+DOCUMENT = """globalThis.document = {createElement: () => ({
+  append(text) { this.text = text; }, setAttribute() {}, get innerHTML() { return this.text.replaceAll("<", "&lt;"); }
+})}"""
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="node runs the page's functions")
 @pytest.mark.parametrize(
     ("expression", "expected"),
@@ -271,6 +277,10 @@ def test_a_file_of_somebody_else_stays(tmp_path: Path) -> None:
             {"mean": [2, None], "low": [1, None], "high": [3, None], "empty": False},
         ),
         ("toRows({a: [1, 2], b: ['x', null]})", [{"a": 1, "b": "x"}, {"a": 2, "b": None}]),
+        (
+            f"({DOCUMENT}, [makeColumn('<b>').title, makeColumn('x_mean', {{title: '<b>'}}).title])",
+            ["&lt;b>", "&lt;b>"],
+        ),
         ("toJobAddress('a/b c#%')", "#job=a/b%20c%23%25"),
     ],
 )

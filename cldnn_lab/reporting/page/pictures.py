@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 # Bytes of all embedded pictures together, as base64; what is beyond is linked.
-LIMIT = 3 * 2**20
+LIMIT = 2 * 2**20
 # Pixels and colours of a picture that is made smaller.
 WIDTH, COLOURS = 720, 64
 
