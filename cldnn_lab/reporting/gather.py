@@ -26,13 +26,12 @@ NAMES = (RESULTS, SETTINGS, MARKDOWN, COMPARISON, RESPONSE, PAGE)
 _MOST_LINES = 5
 
 
-def gather(runs: Runs, into: Path, pictures: bool = True) -> list[Path]:
+def gather(runs: Runs, into: Path) -> list[Path]:
     """Write results.csv, settings.csv, results.md, the pictures that the runs allow, and index.html.
 
     Args:
         runs: finished or not.
         into: the folder; it keeps a list of what this program wrote.
-        pictures: False for the tables alone, which are made in no time.
 
     Returns:
         What was written.
@@ -47,8 +46,6 @@ def gather(runs: Runs, into: Path, pictures: bool = True) -> list[Path]:
         write_table(into / SETTINGS, settings),
         manifest.write(into / MARKDOWN, lambda path: path.write_text(write_markdown(runs, settings), encoding="utf-8")),
     ]
-    if not pictures:
-        return written
     for name, draw in ((COMPARISON, draw_curves), (RESPONSE, draw_answers)):
         if (path := draw(runs, settings, into / name)) is not None:
             written.append(path)
