@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cldnn_lab.config.schema import Config
 
 _threads: int | None = None  # to which this process was limited when Keras was imported
+_frozen = False  # whether garbage collections leave out what was imported
 
 
 def is_bound_to(backend: str, threads: int | None) -> bool:
@@ -98,6 +99,7 @@ def start(config: Config, data_bytes: int = 0, data_fingerprint: str | None = No
     Returns:
         How the run will be computed.
     """
+    global _frozen
     keras = _import_keras()
     reuses = reuse.begin_job(config, data_fingerprint)
     if not reuses:
@@ -107,8 +109,9 @@ def start(config: Config, data_bytes: int = 0, data_fingerprint: str | None = No
 
             forget_graphs()
     gc.collect()
-    if not gc.get_freeze_count():
+    if not _frozen:
         gc.freeze()  # what was imported stays; to look through it again would take 0.2 s of every job
+        _frozen = True
     memory = device.get_memory()
     # Half of it is left to the network.
     fits = memory is None or data_bytes <= memory / 2

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from omegaconf import OmegaConf
+
 from cldnn_lab.config.schema import Config
 
 if TYPE_CHECKING:
@@ -21,22 +23,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Key:
-    """What two jobs must have in common: all but their seed."""
-
-    config: Config
-    data_fingerprint: str
-
-
-@dataclass(frozen=True)
 class _Compiled:
-    key: _Key
+    key: dict[str, Any]
     model: keras.Model
     engine: Engine
     metrics: Sequence[keras.metrics.Metric]
 
 
-_key: _Key | None = None  # of the job that runs; None if it shares nothing
+# What two jobs must have in common: all but their seed. None while a job runs that shares nothing.
+_key: dict[str, Any] | None = None
 _last: _Compiled | None = None
 
 
@@ -54,7 +49,8 @@ def begin_job(config: Config, data_fingerprint: str | None) -> bool:
     _key = None
     # Diagnostics call a network's layers on inputs of their own, of which the layers keep a record.
     if data_fingerprint is not None and not config.diagnostics:
-        _key = _Key(replace(config, settings=replace(config.settings, seed=0)), data_fingerprint)
+        own = {"settings": replace(config.settings, seed=0), "model": OmegaConf.to_container(config.model)}
+        _key = {**vars(config), **own, "data_fingerprint": data_fingerprint}
     if _last is not None and _last.key != _key:
         _last = None
     return _last is not None
