@@ -257,6 +257,17 @@ def test_loss_function_needs_no_data(tmp_path: Path, drawn: list[Figure]) -> Non
     inside_canvas(drawn[0])
 
 
+def test_a_picture_drawn_once_is_what_savefig_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def save(self: FigureCanvasAgg, path: Path, metadata: object) -> None:
+        monkeypatch.undo()
+        self.figure.savefig(path, format="png", dpi=style.DPI)
+
+    once = frame("confusion", tmp_path / "once")
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", save)
+    with Image.open(once) as ours, Image.open(frame("confusion", tmp_path / "savefig")) as theirs:
+        np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
+
+
 def test_pictures_leave_pyplot_alone() -> None:
     check = (
         "import sys; from cldnn_lab.figures import confusion, curves, snr, style, tiles; "

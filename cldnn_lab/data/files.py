@@ -57,7 +57,7 @@ def _note(place: Path, *, deep: bool) -> None:
 
 def _list_files(place: Path, deep: bool) -> dict[str, tuple[int, ...]]:
     """Every file in a folder, links followed, with what changes when it is written or replaced."""
-    found = {}
+    found: dict[str, tuple[int, ...]] = {}
     for folder, inside, names in os.walk(place, followlinks=True):
         if not deep:
             inside.clear()
