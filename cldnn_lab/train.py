@@ -42,7 +42,8 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     """
     started = time.perf_counter()
     settings = config.settings
-    from cldnn_lab import data, diagnostics
+    from cldnn_lab import diagnostics
+    from cldnn_lab.data import kept
     from cldnn_lab.launch import backend
     from cldnn_lab.runs.fingerprint import compute_config_fingerprint, compute_fingerprint
     from cldnn_lab.runs.objective import check_objective
@@ -51,13 +52,12 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     backend.bind(config.backend, settings.threads)
     run.check()
     # Data first: a file that is missing or broken is told before Keras, which takes seconds, is imported.
-    dataset = data.load(config.data, Path(settings.data_root), prefers=config.prefers)
+    dataset, data_fingerprint = kept.load(config.data, Path(settings.data_root), prefers=config.prefers)
     log.info("Data: %s: %s (%s)", dataset.name, dataset.provenance, dataset.sizes)
-    data_fingerprint = data.fingerprint(dataset)
     fingerprint = compute_fingerprint(compute_config_fingerprint(config), data_fingerprint)
     if settings.resume and run.has_trained:
         check_data(run, fingerprint, dataset.provenance)
-    policy = backend.start(config, dataset.nbytes)
+    policy = backend.start(config, dataset.nbytes, data_fingerprint)
     from cldnn_lab import runs
     from cldnn_lab.evaluation.metrics import evaluate
     from cldnn_lab.evaluation.predictor import Predictor
@@ -69,10 +69,11 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     from cldnn_lab.training.listeners.callbacks import make_callbacks, make_loggers
     from cldnn_lab.training.listeners.history import History
     from cldnn_lab.training.listeners.progress import Progress
+    from cldnn_lab.training.reuse import use_compiled
     from cldnn_lab.training.session import prepare
     from cldnn_lab.training.stop import StopRequest
 
-    session = prepare(config, dataset, policy)
+    session = use_compiled(prepare(config, dataset, policy))
     predictor = Predictor.make(session.model, dataset, session.loss, settings.threshold)
     title = f"{config.choices.get('model', 'model')} on {dataset.name}"
     subject = diagnostics.Subject(session.model, dataset, predictor, title)

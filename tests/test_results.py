@@ -235,7 +235,7 @@ def test_runs_whose_configs_differ_besides_the_overrides_are_settings_of_their_o
 
 
 def test_results_in_words_are_ready_for_a_report(sweep):
-    gather.gather(read_runs([sweep], sweep), sweep, pictures=False)
+    gather.gather(read_runs([sweep], sweep), sweep)
     text = (sweep / "results.md").read_text()
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 6 and len({len(line) for line in table}) == 1

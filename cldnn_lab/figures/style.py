@@ -64,8 +64,10 @@ def save(figure: Figure, path: Path, origin: str | None) -> Path:
             engine.set(rect=(0, share, 1, 1 - share), w_pad=0.07, h_pad=0.07)  # type: ignore[call-arg]
     path.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context({"font.family": "DejaVu Sans"}):
-        FigureCanvasAgg(figure)
-        return manifest.write(path, lambda beside: figure.savefig(beside, format="png", dpi=DPI, metadata=about))
+        canvas = FigureCanvasAgg(figure)
+        figure.set_dpi(DPI)
+        # Figure.savefig would draw it twice, once for the layout alone.
+        return manifest.write(path, lambda beside: canvas.print_png(beside, metadata=about))
 
 
 def add_grid(axes: Axes) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,17 +14,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cldnn_lab.config.backend import list_installed
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.quiet import shows_lines, silence_backends
 from cldnn_lab.launch import cores, device
 from cldnn_lab.runs.lock import get_descriptors
+from cldnn_lab.training import reuse
 from cldnn_lab.training.policy import Policy, choose_policy
 
 if TYPE_CHECKING:
     from cldnn_lab.config.schema import Config
 
 _threads: int | None = None  # to which this process was limited when Keras was imported
+_frozen = False  # whether garbage collections leave out what was imported
 
 
 def is_bound_to(backend: str, threads: int | None) -> bool:
@@ -81,23 +87,32 @@ def _import_keras() -> Any:
     return keras
 
 
-def start(config: Config, data_bytes: int = 0) -> Policy:
-    """Make Keras ready for one run: what earlier runs of the process left is forgotten, the precision set and
-    every source of randomness seeded.
+def start(config: Config, data_bytes: int = 0, data_fingerprint: str | None = None) -> Policy:
+    """Make Keras ready for one run: what earlier runs of the process left is forgotten, all but what this one can use,
+    the precision set and every source of randomness seeded.
 
     Args:
         config: of the run; its backend is the one that :func:`bind` was told.
         data_bytes: size of what it trains, validates and tests on.
+        data_fingerprint: of that, for a run that may use what the run before it compiled
+            (:mod:`cldnn_lab.training.reuse`).
 
     Returns:
         How the run will be computed.
     """
+    global _frozen
     keras = _import_keras()
-    keras.backend.clear_session(free_memory=True)
-    if keras.backend.backend() == "tensorflow":
-        from cldnn_lab.training.engines.tensorflow import forget_graphs
+    reuses = reuse.begin_job(config, data_fingerprint)
+    if not reuses:
+        keras.backend.clear_session(free_memory=False)
+        if keras.backend.backend() == "tensorflow":
+            from cldnn_lab.training.engines.tensorflow import forget_graphs
 
-        forget_graphs()
+            forget_graphs()
+    gc.collect()
+    if not _frozen:
+        gc.freeze()  # what was imported stays; to look through it again would take 0.2 s of every job
+        _frozen = True
     memory = device.get_memory()
     # Half of it is left to the network.
     fits = memory is None or data_bytes <= memory / 2
@@ -110,8 +125,13 @@ def start(config: Config, data_bytes: int = 0) -> Policy:
         bfloat16=device.has_bfloat16(),
     )
     keras.config.set_dtype_policy(chosen.precision)
-    with silence_backends():  # seeding imports TensorFlow, whatever the backend
-        keras.utils.set_random_seed(config.settings.seed)
+    if reuses and chosen.backend == "tensorflow":
+        # To seed TensorFlow, too, would have it optimize every graph anew, for random numbers that Keras draws none of.
+        random.seed(config.settings.seed)
+        np.random.seed(config.settings.seed)
+    else:
+        with silence_backends():  # seeding imports TensorFlow, whatever the backend
+            keras.utils.set_random_seed(config.settings.seed)
     return chosen
 
 
