@@ -4,6 +4,8 @@
 """
 
 from cldnn_lab.launch.launchers.joblib import JoblibLauncher
+from cldnn_lab.launch.launchers.ray import RayLauncher
 from cldnn_lab.launch.launchers.serial import SerialLauncher
+from cldnn_lab.launch.launchers.submitit import SubmititLauncher
 
-__all__ = ["JoblibLauncher", "SerialLauncher"]
+__all__ = ["JoblibLauncher", "RayLauncher", "SerialLauncher", "SubmititLauncher"]
