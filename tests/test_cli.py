@@ -85,7 +85,9 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
         (["-m", "seed=1,2,-5"], "in the run with seed=-5"),
         (["-m", "--cfg", "job"], "Only one of"),
         (["--resolve", "epochs=2"], "--cfg"),
-        (["-m", "hydra/sweeper=nowhere"], "hydra/sweeper/nowhere"),
+        (["-m", "hydra/sweeper=nowhere"], "hydra/sweeper=nowhere"),
+        (["-m", "launcher=nowhere"], "Known: joblib, ray, serial"),
+        (["-m", "hydra/launcher=seral"], "did you mean serial?"),
         (["hydra.run.dir=/proc/nowhere"], "hydra.run.dir"),
     ],
 )

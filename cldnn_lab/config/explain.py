@@ -72,7 +72,9 @@ def _list_causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _explain_missing_config(error: MissingConfigException) -> str:
-    group, _, name = str(error.missing_cfg_file or "").partition("/")
+    missing = str(error.missing_cfg_file or "")
+    # Hydra's own groups have two names, such as hydra/launcher.
+    group, _, name = missing.rpartition("/") if missing.startswith("hydra/") else missing.partition("/")
     known = groups.list_options(group) if group and "/" in name else error.options or groups.list_options(group)
     if not known:
         return f"{error.missing_cfg_file}: there is no such config file; check --config-name and --config-dir."
