@@ -16,6 +16,8 @@ import pytest
 from light_sweep import SEEN
 
 import cldnn_lab
+from cldnn_lab.launch.launchers.base import check_installed
+from cldnn_lab.launch.preflight import Refused
 from cldnn_lab.runs.directory import Run
 
 PROJECT = str(Path(cldnn_lab.__file__).parents[1])
@@ -196,6 +198,28 @@ def test_submitit_submits_and_returns(sweep, tmp_path: Path) -> None:
     )
     state = Run(tmp_path / "sweep" / "0").state
     assert state is not None and state.state == "completed"
+
+
+def test_slurm_is_asked_for_one_job_array(sweep, tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    slurm = tmp_path / "bin"
+    slurm.mkdir()
+    for name, does in (("srun", "exit 0"), ("sbatch", f"cp $1 {tmp_path}/script; echo Submitted batch job 12")):
+        (slurm / name).write_text(f"#!/bin/sh\n{does}\n")
+        (slurm / name).chmod(0o700)
+    path = os.pathsep.join([str(slurm), os.environ["PATH"]])
+    overrides = ("hydra.launcher.wait=false", "hydra.launcher.slurm_partition=fast", "seed=1,2,3")
+    status, out, err = finish(sweep("launcher=submitit_slurm", *overrides, PATH=path))
+    assert (status, err) == (0, "") and out.startswith("3 jobs are submitted (slurm, 12_0 to 12_2).")
+    script = (tmp_path / "script").read_text()
+    assert "#SBATCH --array=0-2%" in script and "#SBATCH --partition=fast" in script and "--time=60" in script
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(Refused) as refused:
+        check_installed("ray", "ray")
+    assert "pip install 'cldnn-lab[ray]'" in str(refused.value.mistake)
 
 
 @pytest.mark.parametrize(
