@@ -5,7 +5,9 @@ what each class says of itself. Every start of Hydra imports this module: what i
 """
 
 from cldnn_lab.launch.launchers.joblib import JoblibLauncher
+from cldnn_lab.launch.launchers.ray import RayLauncher
 from cldnn_lab.launch.launchers.serial import SerialLauncher
+from cldnn_lab.launch.launchers.submitit import SubmititLauncher
 from cldnn_lab.launch.sweepers.grid import GridSweeper
 
-__all__ = ["GridSweeper", "JoblibLauncher", "SerialLauncher"]
+__all__ = ["GridSweeper", "JoblibLauncher", "RayLauncher", "SerialLauncher", "SubmititLauncher"]

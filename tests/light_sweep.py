@@ -45,7 +45,8 @@ def job(config: DictConfig) -> float:
         raise ValueError("on purpose")
     if str(config.about).startswith("wait"):
         try:
-            time.sleep(600)
+            for _ in range(6000):  # Ray interrupts Python, not the system's sleep
+                time.sleep(0.1)
         except KeyboardInterrupt:
             (folder / "interrupted").touch()
             raise

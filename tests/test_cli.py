@@ -86,6 +86,8 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
         (["-m", "--cfg", "job"], "Only one of"),
         (["--resolve", "epochs=2"], "--cfg"),
         (["-m", "hydra/sweeper=nowhere"], "hydra/sweeper=nowhere: there is no such option"),
+        (["-m", "launcher=nowhere"], "Known: joblib, ray, serial"),
+        (["-m", "hydra/launcher=seral"], "did you mean serial?"),
         (["hydra.run.dir=/proc/nowhere"], "hydra.run.dir"),
     ],
 )

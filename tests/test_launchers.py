@@ -16,6 +16,8 @@ import pytest
 from light_sweep import SEEN
 
 import cldnn_lab
+from cldnn_lab.launch.launchers.base import check_installed
+from cldnn_lab.launch.preflight import Refused
 from cldnn_lab.runs.directory import Run
 
 PROJECT = str(Path(cldnn_lab.__file__).parents[1])
@@ -139,10 +141,11 @@ def test_a_worker_that_dies_costs_its_job_alone(sweep, tmp_path: Path) -> None:
 
 
 @two_cores
-def test_ctrl_c_stops_the_jobs_that_run_and_leaves_those_that_wait(sweep, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_stops_the_jobs_that_run_and_leaves_those_that_wait(sweep, tmp_path: Path, number: int) -> None:
     process = sweep("launcher=joblib", "hydra.launcher.n_jobs=2", "about=wait,wait_apart,wait")
     running = read_seen(tmp_path, 0, 1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     status, _, err = finish(process)
     assert status == 130 and "Traceback" not in err
     assert all((tmp_path / "sweep" / n / "interrupted").exists() for n in "01")
@@ -172,3 +175,94 @@ def test_jobs_that_want_other_backends_train_apart_from_their_worker(sweep, tmp_
     assert [state.state for state in states if state] == ["completed"] * 3
     pids = [state.process.pid for state in states if state]
     assert pids[0] == pids[2] != pids[1]
+
+
+def test_submitit_runs_jobs_and_tells_of_one_that_dies(sweep, tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    status, out, err = finish(sweep("launcher=submitit_local", "about=report,die"))
+    assert (status, out, err) == (1, "", "")
+    state = Run(tmp_path / "sweep" / "1").state
+    assert state is not None and state.state == "failed" and ".submitit" in (state.reason or "")
+    assert read_seen(tmp_path, 0)[0]["place"] == str(tmp_path)
+
+
+def test_submitit_submits_and_returns(sweep, tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    overrides = ("launcher=submitit_local", "hydra.launcher.wait=false", "seed=1")
+    process = sweep(*SMALL, *overrides, module="cldnn_lab.train")
+    assert process.wait(timeout=300) == 0
+    assert not (tmp_path / "sweep" / "0" / "metrics.json").exists(), "it did not wait"
+    _, out, err = finish(process)  # the jobs have the same standard output
+    assert (
+        err == "" and out.startswith("1 job is submitted") and "cldnn_lab.results sweep" in out and out.count("\n") == 1
+    )
+    state = Run(tmp_path / "sweep" / "0").state
+    assert state is not None and state.state == "completed"
+
+
+def test_slurm_is_asked_for_one_job_array(sweep, tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    slurm = tmp_path / "bin"
+    slurm.mkdir()
+    for name, does in (("srun", "exit 0"), ("sbatch", f"cp $1 {tmp_path}/script; echo Submitted batch job 12")):
+        (slurm / name).write_text(f"#!/bin/sh\n{does}\n")
+        (slurm / name).chmod(0o700)
+    path = os.pathsep.join([str(slurm), os.environ["PATH"]])
+    overrides = ("hydra.launcher.wait=false", "hydra.launcher.slurm_partition=fast", "seed=1,2,3")
+    status, out, err = finish(sweep("launcher=submitit_slurm", *overrides, PATH=path))
+    assert (status, err) == (0, "") and out.startswith("3 jobs are submitted (slurm, 12_0 to 12_2).")
+    script = (tmp_path / "script").read_text()
+    assert "#SBATCH --array=0-2%" in script and "#SBATCH --partition=fast" in script and "--time=60" in script
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(Refused) as refused:
+        check_installed("ray", "ray")
+    assert "pip install 'cldnn-lab[ray]'" in str(refused.value.mistake)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["launcher=submitit_local", "+hydra.launcher.colour=red"], "'colour'"),
+        (["launcher=submitit_slurm", "PATH="], "srun"),
+    ],
+)
+def test_what_submitit_cannot_do_is_one_sentence(sweep, overrides: list[str], says: str) -> None:
+    pytest.importorskip("submitit")
+    environment = dict(override.split("=") for override in overrides[1:] if override == "PATH=")
+    status, _, err = finish(sweep(*[o for o in overrides if o != "PATH="], "seed=1,2", **environment))
+    assert status == 2 and err.startswith("error: hydra.launcher: ") and says in err and err.count("\n") == 1
+
+
+@two_cores
+def test_ray_keeps_workers_and_loses_only_the_job_of_one_that_dies(sweep, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    status, out, err = finish(sweep("launcher=ray", "about=report,report,die,report,report"))
+    assert (status, err) == (1, "") and "speaks" not in out
+    state = Run(tmp_path / "sweep" / "2").state
+    assert state is not None and state.state == "failed" and "WorkerCrashedError" in (state.reason or "")
+    seen = read_seen(tmp_path, 0, 1, 2, 3, 4)
+    assert len({one["pid"] for one in seen}) < 5
+    assert all(len(one["cores"]) == 1 for one in seen)
+
+
+def test_ctrl_c_stops_the_jobs_that_run_on_ray(sweep, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    process = sweep("launcher=ray", f"hydra.launcher.num_cpus={CORES or 1}", "about=wait,report")
+    read_seen(tmp_path, 0)
+    process.send_signal(signal.SIGINT)
+    status, _, err = finish(process)
+    assert status == 130 and "Traceback" not in err
+    assert (tmp_path / "sweep" / "0" / "interrupted").exists()
+    assert not (tmp_path / "sweep" / "1").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "says"), [("address=127.0.0.1:1", "nothing answers"), ("num_cpus=10000", "the cluster has")]
+)
+def test_a_ray_cluster_that_is_not_there_or_too_small_is_one_sentence(sweep, override: str, says: str) -> None:
+    pytest.importorskip("ray")
+    status, _, err = finish(sweep("launcher=ray", f"hydra.launcher.{override}", "seed=1,2"))
+    assert status == 2 and err.startswith("error: hydra.launcher") and says in err and err.count("\n") == 1

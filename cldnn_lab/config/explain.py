@@ -73,7 +73,7 @@ def _list_causes(error: BaseException) -> Iterator[BaseException]:
 
 def _explain_missing_config(error: MissingConfigException) -> str:
     missing = str(error.missing_cfg_file or "")
-    # Groups of Hydra's own are named by two words; what stands behind an experiment's first is part of its name.
+    # Hydra's own groups have two names, such as hydra/launcher.
     group, _, name = missing.rpartition("/") if missing.startswith("hydra/") else missing.partition("/")
     known = groups.list_options(group) if group and "/" in name else error.options or groups.list_options(group)
     if not known:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import math
 import os
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,21 +132,32 @@ def bury(job: Job, how: str | int) -> JobReturn:
     return returned
 
 
+@contextlib.contextmanager
+def stop_on_sigterm() -> Iterator[None]:
+    """Inside, a batch system's SIGTERM stops the sweep as Ctrl-C does: jobs write what they have."""
+    if threading.current_thread() is not threading.main_thread():  # which alone can say what a signal does
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def refuse(sentence: str) -> Refused:
     """What to raise where the config of a launcher has a mistake."""
     return Refused(ConfigError(sentence))
 
 
-def check_installed(package: str, extra: str, found: bool) -> None:
+def check_installed(package: str, extra: str) -> None:
     """Refuse a launcher whose package is not there.
 
+    Args:
+        extra: of this project, that brings it.
+
     Raises:
-        Refused: if it was not ``found``.
+        Refused: naming what to install.
     """
-    if not found:
+    if importlib.util.find_spec(package) is None:
         raise refuse(f"launcher: {package} is not installed: pip install 'cldnn-lab[{extra}]'.")
-
-
-def clean(parameters: Mapping[str, object]) -> dict[str, object]:
-    """Without those that are null, which the package then chooses."""
-    return {name: value for name, value in parameters.items() if value is not None}

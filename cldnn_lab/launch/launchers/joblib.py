@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from cldnn_lab.launch import cores, gpus
 from cldnn_lab.launch.backend import name_function
-from cldnn_lab.launch.launchers.base import Launcher, refuse
+from cldnn_lab.launch.launchers.base import Launcher, refuse, stop_on_sigterm
 from cldnn_lab.launch.launchers.slot import Slot
 
 
@@ -73,19 +73,20 @@ class JoblibLauncher(Launcher):
         jobs = (self.compose(overrides, number) for number, overrides in enumerate(job_overrides, initial_job_idx))
         returns: dict[int, JobReturn] = {}
         try:
-            waiting = next(jobs, None)  # composed while others run
-            while waiting is not None or any(slot.job for slot in self._slots):
-                for slot in self._slots:
-                    if waiting is not None and slot.job is None:
-                        slot.start(task, waiting)
-                        waiting = next(jobs, None)
-                ready = wait([slot.pipe for slot in self._slots if slot.job], timeout=1)
-                for slot in self._slots:
-                    if slot.job is not None and slot.pipe in ready:
-                        job = slot.job
-                        returns[job.number] = self.end(job, slot.finish())
-                self.on_wait()
-        except KeyboardInterrupt:
+            with stop_on_sigterm():
+                waiting = next(jobs, None)  # composed while others run
+                while waiting is not None or any(slot.job for slot in self._slots):
+                    for slot in self._slots:
+                        if waiting is not None and slot.job is None:
+                            slot.start(task, waiting)
+                            waiting = next(jobs, None)
+                    ready = wait([slot.pipe for slot in self._slots if slot.job], timeout=1)
+                    for slot in self._slots:
+                        if slot.job is not None and slot.pipe in ready:
+                            job = slot.job
+                            returns[job.number] = self.end(job, slot.finish())
+                    self.on_wait()
+        except BaseException:
             self._interrupt()
             raise
         return [returns[number] for number in sorted(returns)]
