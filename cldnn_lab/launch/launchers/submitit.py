@@ -44,13 +44,7 @@ class SubmititLauncher(Launcher):
         """
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         check_installed("submitit", "slurm")
-        import submitit
-
-        try:
-            self.executor = submitit.AutoExecutor(Path(config.hydra.sweep.dir, FOLDER).absolute(), self.cluster)
-            self.executor.update_parameters(**self.parameters)
-        except (RuntimeError, NameError, AssertionError, ValueError) as error:
-            raise refuse(f"hydra.launcher: {' '.join(str(error).split()).rstrip('.')}.") from None
+        self._make_executor()
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
         """Submit the jobs, and wait for them if that is wanted.
@@ -67,8 +61,9 @@ class SubmititLauncher(Launcher):
         """
         task = name_function(self.task_function)
         jobs = [self.compose(overrides, number) for number, overrides in enumerate(job_overrides, initial_job_idx)]
-        with self.executor.batch():
-            submitted = [self.executor.submit(perform, task, job.config, os.getcwd()) for job in jobs]
+        executor = self._make_executor()  # anew: the sweep has its directory only now
+        with executor.batch():
+            submitted = [executor.submit(perform, task, job.config, os.getcwd()) for job in jobs]
         if not self.returns_early:
             return self._wait(dict(zip((job.number for job in jobs), zip(jobs, submitted, strict=True), strict=True)))
         where = self.config.hydra.sweep.dir
@@ -78,6 +73,21 @@ class SubmititLauncher(Launcher):
             f"How far they are, and what came out: python -m cldnn_lab.results {where}"
         )
         return [JobReturn(status=JobStatus.COMPLETED, _return_value=math.nan) for _ in jobs]
+
+    def _make_executor(self) -> Any:
+        """submitit's executor, for the sweep's directory.
+
+        Raises:
+            Refused: without the cluster, or for a parameter that it does not know.
+        """
+        import submitit
+
+        try:
+            executor = submitit.AutoExecutor(Path(self.config.hydra.sweep.dir, FOLDER).absolute(), self.cluster)
+            executor.update_parameters(**self.parameters)
+        except (RuntimeError, NameError, AssertionError, ValueError) as error:
+            raise refuse(f"hydra.launcher: {' '.join(str(error).split()).rstrip('.')}.") from None
+        return executor
 
     def _wait(self, left: dict[int, tuple[Job, Any]]) -> list[JobReturn]:
         returns: dict[int, JobReturn] = {}

@@ -33,7 +33,9 @@ class GridSweeper(BaseSweeper):
         """
         try:
             settings = self.config.sweep
-            choices = {one.get_key_element(): _list_choices(one) for one in self.parse(arguments)}
+            # Seeds change fastest: jobs of one setting that follow each other share what the first has compiled.
+            parsed = sorted(self.parse(arguments), key=lambda override: override.key_or_group == "seed")
+            choices = {one.get_key_element(): _list_choices(one) for one in parsed}
             combinations = zip_choices(choices, settings.zip)
             composed = [(one, self.composer.compose(one)) for one in combinations]
             if settings.where is not None:
