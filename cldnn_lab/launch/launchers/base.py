@@ -85,8 +85,10 @@ class Launcher(hydra.plugins.launcher.Launcher):
             config.hydra.job.id = config.hydra.job.num = number
             folder = Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir)).absolute()
             config.hydra.runtime.output_dir = str(folder)
-        run = Run(folder)
-        return Job(number, config, run, run.state)
+        run, before = Run(folder), None
+        with contextlib.suppress(ConfigError):  # of a broken file, which the job will say
+            before = run.state
+        return Job(number, config, run, before)
 
     def end(self, job: Job, returned: JobReturn) -> JobReturn:
         """Tell Hydra's callbacks, which stay in this process wherever the jobs are, that a job has ended."""
