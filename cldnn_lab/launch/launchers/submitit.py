@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +45,8 @@ class SubmititLauncher(Launcher):
         """
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         check_installed("submitit", "slurm")
-        self._make_executor()
+        with tempfile.TemporaryDirectory() as folder:  # submitit makes one at once, and the sweep has none yet
+            self._make_executor(Path(folder))
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
         """Submit the jobs, and wait for them if that is wanted.
@@ -61,7 +63,7 @@ class SubmititLauncher(Launcher):
         """
         task = name_function(self.task_function)
         jobs = [self.compose(overrides, number) for number, overrides in enumerate(job_overrides, initial_job_idx)]
-        executor = self._make_executor()  # anew: the sweep has its directory only now
+        executor = self._make_executor(Path(self.config.hydra.sweep.dir, FOLDER).absolute())
         with executor.batch():
             submitted = [executor.submit(perform, task, job.config, os.getcwd()) for job in jobs]
         if not self.returns_early:
@@ -74,8 +76,8 @@ class SubmititLauncher(Launcher):
         )
         return [JobReturn(status=JobStatus.COMPLETED, _return_value=math.nan) for _ in jobs]
 
-    def _make_executor(self) -> Any:
-        """submitit's executor, for the sweep's directory.
+    def _make_executor(self, folder: Path) -> Any:
+        """submitit's executor, whose files go to ``folder``.
 
         Raises:
             Refused: without the cluster, or for a parameter that it does not know.
@@ -83,7 +85,7 @@ class SubmititLauncher(Launcher):
         import submitit
 
         try:
-            executor = submitit.AutoExecutor(Path(self.config.hydra.sweep.dir, FOLDER).absolute(), self.cluster)
+            executor = submitit.AutoExecutor(folder, self.cluster)
             executor.update_parameters(**self.parameters)
         except (RuntimeError, NameError, AssertionError, ValueError) as error:
             raise refuse(f"hydra.launcher: {' '.join(str(error).split()).rstrip('.')}.") from None
