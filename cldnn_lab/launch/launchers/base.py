@@ -93,7 +93,7 @@ class Launcher(hydra.plugins.launcher.Launcher):
     def end(self, job: Job, returned: JobReturn) -> JobReturn:
         """Tell Hydra's callbacks, which stay in this process wherever the jobs are, that a job has ended."""
         self.hydra_context.callbacks.on_job_end(config=job.config, job_return=returned)
-        return returned
+        return strip(returned)
 
 
 def perform(task: str, config: DictConfig, place: str) -> JobReturn:
@@ -120,6 +120,12 @@ def perform(task: str, config: DictConfig, place: str) -> JobReturn:
         )
     finally:
         lock.release_all()
+
+
+def strip(returned: JobReturn) -> JobReturn:
+    """Without the job's config: sweepers keep what they are given, and configs of many jobs would fill the memory."""
+    returned.cfg = returned.hydra_cfg = None
+    return returned
 
 
 def bury(job: Job, how: str | int) -> JobReturn:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hydra.core.utils import JobReturn, configure_log, run_job
 
-from cldnn_lab.launch.launchers.base import Launcher
+from cldnn_lab.launch.launchers.base import Launcher, strip
 
 
 class SerialLauncher(Launcher):
@@ -26,15 +26,14 @@ class SerialLauncher(Launcher):
         """
         returns = []
         for number, overrides in enumerate(job_overrides, initial_job_idx):
-            returns.append(
-                run_job(
-                    hydra_context=self.hydra_context,
-                    task_function=self.task_function,
-                    config=self.compose(overrides, number).config,
-                    job_dir_key="hydra.sweep.dir",
-                    job_subdir_key="hydra.sweep.subdir",
-                )
+            returned = run_job(
+                hydra_context=self.hydra_context,
+                task_function=self.task_function,
+                config=self.compose(overrides, number).config,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
             )
+            returns.append(strip(returned))
             # What is said from here on is not the job's, and does not belong into its log.
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
             self.on_wait()
