@@ -69,6 +69,7 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     from cldnn_lab.training.listeners.callbacks import make_callbacks, make_loggers
     from cldnn_lab.training.listeners.history import History
     from cldnn_lab.training.listeners.progress import Progress
+    from cldnn_lab.training.listeners.pruning import make_pruning
     from cldnn_lab.training.reuse import use_compiled
     from cldnn_lab.training.session import prepare
     from cldnn_lab.training.stop import StopRequest
@@ -91,6 +92,9 @@ def train(config: Config, run: Run) -> dict[str, Any]:
         *make_callbacks(config.callbacks, run.folder, session.metrics, session.derived),
         *make_loggers(config, run.folder, session.plan),
         *listening.values(),
+        *make_pruning(
+            config, run.folder, [metric.name for metric in session.metrics] + [*session.derived], session.plan
+        ),
         checkpoint,
     ]
     resumed = settings.resume and run.has_trained and checkpoint.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 
 from hydra.errors import (
@@ -35,6 +36,11 @@ def explain(error: BaseException) -> str:
         if isinstance(cause, MissingConfigException):
             return _explain_missing_config(cause)
         if isinstance(cause, OverrideParseException):
+            if found := re.search("while evaluating [^\n]*?': ([^\n]*)", str(cause)):
+                return (
+                    f"{cause.override!r} cannot be evaluated ({found[1]}): write numbers, as in interval(0,1), "
+                    "range(1,9,2) or tag(log,interval(1e-4,1e-1))."
+                )
             return f"{cause.override!r} is not an override: write key=value, and quote values with special characters."
         if isinstance(cause, (ConfigKeyError, ConfigAttributeError)) and cause.parent_node is not None:
             return _explain_unknown_key(cause)

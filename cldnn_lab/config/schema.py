@@ -53,10 +53,12 @@ class SweepSettings:
     Attributes:
         where: a condition that a combination must meet, see :mod:`cldnn_lab.config.where`; None for all.
         zip: keys whose values are paired instead of combined, or lists of such keys.
+        trial: set by a sweeper that searches, of a job whose training it may stop: the number of its trial.
     """
 
     where: str | None = None
     zip: Any = None
+    trial: int | None = None
 
 
 @dataclass

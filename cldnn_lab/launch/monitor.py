@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Self
 
 from rich.console import Console, Group
@@ -38,16 +38,31 @@ class Monitor:
         todo: those of them that are to be run; the others are finished already.
         objective: the figure that says which job is best; None for the default.
         verbose: the jobs print their own lines, so that there is no place for a table.
+        headline: what is run, in words; None to count the jobs.
+        expected: how many jobs there will be, of a sweeper that makes them as it goes on (:meth:`add`); None for those
+            that there are.
+        common: overrides that all of these will have.
     """
 
     def __init__(
-        self, sweep: Sweep, jobs: Sequence[Job], todo: Sequence[Job], *, objective: str | None, verbose: bool
+        self,
+        sweep: Sweep,
+        jobs: Sequence[Job],
+        todo: Sequence[Job],
+        *,
+        objective: str | None,
+        verbose: bool,
+        headline: str | None = None,
+        expected: int | None = None,
+        common: Collection[str] = (),
     ) -> None:
-        self.sweep, self.jobs, self.todo, self.objective = sweep, jobs, todo, objective
+        self.sweep, self.objective, self.headline = sweep, objective, headline
+        self.expected, self.common = expected, common
+        self.jobs: Sequence[Job] = ()
+        self.todo: Sequence[Job] = ()
         self.console = Console(highlight=False, markup=False)
-        self.labels = label_jobs(jobs)
-        self.before = self._read_states()
-        self.states = self.before
+        self.before: dict[str, State | None] = {}
+        self.states: dict[str, State | None] = {}
         self.ended: dict[str, State] = {}
         self.best: tuple[float, str] | None = None  # its objective, and what to say of it
         self.began = time.monotonic()
@@ -55,6 +70,19 @@ class Monitor:
         self.pace = Pace(_SECONDS_BETWEEN_TABLES)
         live = self.console.is_terminal and not verbose
         self.live = Live(self, console=self.console, refresh_per_second=2) if live else None
+        self.add(jobs, todo)
+
+    def add(self, jobs: Sequence[Job], todo: Sequence[Job]) -> None:
+        """Watch these jobs, too.
+
+        Args:
+            todo: those of them that are to be run.
+        """
+        everything = [*self.jobs, *jobs]
+        self.labels = label_jobs(everything, self.common)
+        self.before = {**self.before, **{job.folder: self.sweep.get_run(job).state for job in todo}}
+        self.states = {**self.before, **self.states}
+        self.jobs, self.todo = everything, [*self.todo, *todo]  # last, since another thread draws the table
         for job in jobs:
             if job not in todo:
                 self._note_best(job)
@@ -62,9 +90,8 @@ class Monitor:
     def __enter__(self) -> Self:
         skipped = len(self.jobs) - len(self.todo)
         jobs = f"{len(self.todo)} job{'' if len(self.todo) == 1 else 's'}"
-        self._print(
-            f"Sweep of {jobs}{f', {skipped} more are finished already' if skipped else ''}: {self.sweep.folder}"
-        )
+        finished = f", {skipped} more are finished already" if skipped else ""
+        self._print(f"{self.headline or f'Sweep of {jobs}{finished}'}: {self.sweep.folder}")
         if self.live is not None:
             self.live.start()
         return self
@@ -115,7 +142,7 @@ class Monitor:
             if state.exit_status:
                 say(f"job {job.folder}, {label}, {state.state}: {state.reason}")
             elif self.live is None:
-                self._print(f"{len(self.ended)}/{len(self.todo)}  {label}  {state.state}  {figure}".rstrip())
+                self._print(f"{len(self.ended)}/{self._total}  {label}  {state.state}  {figure}".rstrip())
 
     def _note_best(self, job: Job) -> str:
         """The objective of a job in words, empty if it has none."""
@@ -138,25 +165,32 @@ class Monitor:
         state = self.states[job.folder]
         return state is not None and state.is_running is not False and state != self.before[job.folder]
 
+    @property
+    def _total(self) -> int:
+        """How many jobs are run, as far as is known."""
+        skipped = len(self.jobs) - len(self.todo)
+        return len(self.todo) if self.expected is None else max(len(self.todo), self.expected - skipped)
+
     def _measure_progress(self) -> float:
         """Share of the work that is done, steps of running jobs counted."""
         states = [self.states[job.folder] for job in self.todo if self._is_running(job)]
         steps = sum((state.step or 0) / state.steps for state in states if state is not None and state.steps)
-        return (len(self.ended) + steps) / max(len(self.todo), 1)
+        return (len(self.ended) + steps) / max(self._total, 1)
 
     def _count(self) -> str:
         """How many jobs are done, running, failed, skipped and waiting, and how long it takes."""
-        ended = Counter("failed" if state.exit_status else "done" for state in self.ended.values())
+        ended = Counter(_count_as(state) for state in self.ended.values())
         running = sum(self._is_running(job) for job in self.todo)
         counts = {
             "done": ended["done"],
             "running": running,
+            "pruned": ended["pruned"],
             "failed": ended["failed"],
             "skipped": len(self.jobs) - len(self.todo),
-            "waiting": len(self.todo) - len(self.ended) - running,
+            "waiting": self._total - len(self.ended) - running,
         }
         words = [f"{count} {word}" for word, count in counts.items() if count or word in ("done", "running")]
-        return f"{len(self.jobs)} jobs: {', '.join(words)}; {self._tell_time()}"
+        return f"{self._total + counts['skipped']} jobs: {', '.join(words)}; {self._tell_time()}"
 
     def _tell_time(self) -> str:
         elapsed, progress = time.monotonic() - self.began, self._measure_progress()
@@ -168,9 +202,13 @@ class Monitor:
         self.console.print(text, soft_wrap=True)
 
 
-def label_jobs(jobs: Sequence[Job]) -> dict[str, str]:
-    """What tells each job from the others, by its folder: the overrides that not all of them have."""
-    common = set.intersection(*(set(job.overrides) for job in jobs)) if len(jobs) > 1 else set()
+def label_jobs(jobs: Sequence[Job], common: Collection[str] = ()) -> dict[str, str]:
+    """What tells each job from the others, by its folder: the overrides that not all of them have.
+
+    Args:
+        common: overrides that all jobs have, if that is known otherwise.
+    """
+    common = common or (set.intersection(*(set(job.overrides) for job in jobs)) if len(jobs) > 1 else set())
     return {job.folder: " ".join(one for one in job.overrides if one not in common) or job.folder for job in jobs}
 
 
@@ -182,6 +220,12 @@ def format_seconds(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _count_as(state: State) -> str:
+    if state.exit_status:
+        return "failed"
+    return "pruned" if state.state == "pruned" else "done"
 
 
 def _describe_step(state: State | None) -> str:

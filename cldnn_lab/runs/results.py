@@ -142,6 +142,8 @@ def explain_status(outcome: Outcome) -> str | None:
             f"the loss or a weight stopped being a number in epoch {outcome.diverged_at}, at batch {outcome.steps}: "
             "the run is marked diverged; try a smaller optimizer.learning_rate or optimizer.clipnorm=1."
         )
+    if outcome.status == "pruned":
+        return f"hopeless beside the other trials of the search: stopped after batch {outcome.steps}."
     return "the user stopped it." if outcome.status == "interrupted" else None
 
 

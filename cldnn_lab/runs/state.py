@@ -1,8 +1,8 @@
 """What has become of a run: the one place that writes and reads ``run.json``.
 
 A run is *started* once its directory is taken, *training* from its first batch on, and then *completed*, *diverged*
-(the loss or a weight stopped being a number), *interrupted* (by the user) or *failed*. A run that was killed stays
-*started* or *training*, by a process that is gone.
+(the loss or a weight stopped being a number), *pruned* (hopeless beside the other trials of a search), *interrupted*
+(by the user) or *failed*. A run that was killed stays *started* or *training*, by a process that is gone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from cldnn_lab.runs.process import Process, identify_process
 from cldnn_lab.storage.tables import write_json
 
 STATE = "run.json"
-STATES = ("started", "training", "completed", "diverged", "interrupted", "failed")
-_STATUS = {"completed": 0, "diverged": 3, "interrupted": 130, "failed": 1}
+STATES = ("started", "training", "completed", "diverged", "pruned", "interrupted", "failed")
+_STATUS = {"completed": 0, "pruned": 0, "diverged": 3, "interrupted": 130, "failed": 1}
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class State:
         fingerprint: the same with the data; None until they were loaded.
         step: batches trained; None until training begins, while what an earlier run left is still there.
         steps: batches that the run is to train.
-        reason: one sentence: why the run diverged, was interrupted or failed, or what failed after it was completed.
+        reason: one sentence: why the run diverged, was pruned, interrupted or failed, or what failed after it was
+            completed.
         error: class of the exception behind ``reason``, if there was one.
         started, updated, ended: ISO 8601, UTC; ``started`` is that of the first process of a resumed run.
     """
@@ -60,8 +61,8 @@ class State:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it would end no other way if it were run again: completed, or diverged."""
-        return self.state in ("completed", "diverged")
+        """Whether it would end no other way if it were run again: completed, diverged or pruned."""
+        return self.state in ("completed", "diverged", "pruned")
 
     @property
     def is_running(self) -> bool | None:
@@ -70,8 +71,8 @@ class State:
 
     @property
     def exit_status(self) -> int:
-        """What a command that ran this job exits with: 0 completed, 2 a user's mistake, 3 diverged, 130 interrupted,
-        1 anything else."""
+        """What a command that ran this job exits with: 0 completed or pruned, 2 a user's mistake, 3 diverged, 130
+        interrupted, 1 anything else."""
         if self.error is not None:
             return 2 if self.error == ConfigError.__name__ else 1
         return _STATUS.get(self.state, 1)

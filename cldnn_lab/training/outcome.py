@@ -13,7 +13,7 @@ class Outcome:
     """How training went.
 
     Attributes:
-        status: ``completed``, ``diverged`` or ``interrupted``.
+        status: ``completed``, ``diverged``, ``pruned`` or ``interrupted``.
         rows: the history, a mapping a row: epoch, step, loss, val_loss, seconds, learning_rate, metrics. With
             ``use_ema`` the validation figures (``val_*``) are of the averaged weights, which are those that are kept.
         steps: batches trained.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from cldnn_lab.config.schema import Config
+from cldnn_lab.config.schema import Config, SweepSettings
 
 if TYPE_CHECKING:
     import keras
@@ -49,7 +49,10 @@ def begin_job(config: Config, data_fingerprint: str | None) -> bool:
     _key = None
     # Diagnostics call a network's layers on inputs of their own, of which the layers keep a record.
     if data_fingerprint is not None and not config.diagnostics:
-        own = {"settings": replace(config.settings, seed=0), "model": OmegaConf.to_container(config.model)}
+        own = {
+            "settings": replace(config.settings, seed=0, sweep=SweepSettings()),
+            "model": OmegaConf.to_container(config.model),
+        }
         _key = {**vars(config), **own, "data_fingerprint": data_fingerprint}
     if _last is not None and _last.key != _key:
         _last = None

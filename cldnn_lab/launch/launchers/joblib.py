@@ -52,6 +52,7 @@ class JoblibLauncher(Launcher):
                 f"hydra.launcher.n_jobs: {n_jobs} are more than the {count} cores that the jobs would share; "
                 f"give at most {count}."
             )
+        self.n_jobs = n_jobs  # as a sweeper that asks for so many trials at a time reads it
         for number, own in enumerate(cores.divide_cores(n_jobs)):
             environment = {}
             if devices:

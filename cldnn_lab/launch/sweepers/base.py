@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -21,8 +21,13 @@ from cldnn_lab.runs.objective import read_objective
 from cldnn_lab.runs.sweep import SWEEP, Job, Sweep
 from cldnn_lab.storage import manifest
 
+if TYPE_CHECKING:
+    from cldnn_lab.launch.monitor import Monitor
+
 # Overrides of the command, not of its jobs.
-_OF_THE_COMMAND = ("resume", "verbose", "sweep")
+_OF_THE_COMMAND = ("resume", "verbose", "sweep", "sweeper", "launcher")
+# Of these a job is composed with those of Hydra's keys that the others may set.
+_GROUPS = ("sweeper", "launcher")
 
 
 class BaseSweeper(Sweeper):
@@ -36,6 +41,7 @@ class BaseSweeper(Sweeper):
     directory: Sweep
     config: DictConfig
     hydra_context: HydraContext
+    _groups: list[str]  # what the command chose of launchers and sweepers
     launcher: Any  # ours is told what to do while it waits; Hydra's own and those of other plugins do not
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -53,7 +59,12 @@ class BaseSweeper(Sweeper):
         fixed = [f"{key}={value}" for key, value in (self.config.hydra.sweeper.get("params") or {}).items()]
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = {one.get_key_element(): one for one in parser.parse_overrides([*fixed, *arguments])}
+        self._groups = [str(one.input_line) for key, one in overrides.items() if key in _GROUPS]
         return [one for key, one in overrides.items() if key.lstrip("+~").split(".")[0] not in _OF_THE_COMMAND]
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """The config of one job, as the launcher will compose it."""
+        return self.composer.compose([*self._groups, *overrides])
 
     def plan(self, number: int, overrides: Sequence[str], composed: DictConfig, trial: int | None = None) -> Job:
         """A job of the sweep, checked.
@@ -93,19 +104,40 @@ class BaseSweeper(Sweeper):
         Returns:
             The jobs, with their directories.
         """
-        from cldnn_lab.launch.monitor import Monitor
+        jobs, todo = self.place(planned)
+        with self.watch(jobs, todo) as monitor:
+            self.launch(todo, monitor)
+        return jobs
 
+    def place(self, planned: Sequence[Job]) -> tuple[list[Job], list[Job]]:
+        """Give the jobs their directories.
+
+        Returns:
+            The jobs, with their directories, and those of them that are not finished.
+        """
         jobs = self.directory.place(planned)
         todo = [job for job in jobs if not self._is_finished(job)]
         for job in todo:
             lock.check_free(self.directory.get_run(job).folder)
         self.directory.add(jobs, **self.about)
-        watch = Monitor(self.directory, jobs, todo, objective=self.config.objective, verbose=bool(self.config.verbose))
-        with watch as monitor:
-            self.launcher.on_wait, self.launcher.compose_config = monitor.update, self.composer.compose
-            if todo:
-                self.launcher.launch([self._make_overrides(job) for job in todo], initial_job_idx=0)
-        return jobs
+        return jobs, todo
+
+    def watch(self, jobs: Sequence[Job] = (), todo: Sequence[Job] = (), **expected: Any) -> Monitor:
+        """What tells the user of the jobs, and gathers their results.
+
+        Args:
+            expected: of jobs that are not known yet, as :class:`~cldnn_lab.launch.monitor.Monitor` takes it.
+        """
+        from cldnn_lab.launch.monitor import Monitor
+
+        verbose = bool(self.config.verbose)
+        return Monitor(self.directory, jobs, todo, objective=self.config.objective, verbose=verbose, **expected)
+
+    def launch(self, todo: Sequence[Job], monitor: Monitor) -> None:
+        """Run jobs that have their directories."""
+        self.launcher.on_wait, self.launcher.compose_config = monitor.update, self.composer.compose
+        if todo:
+            self.launcher.launch([self._make_overrides(job) for job in todo], initial_job_idx=0)
 
     def read_objective(self, job: Job) -> float:
         """The objective of a job; NaN if it was not completed."""
@@ -121,6 +153,7 @@ class BaseSweeper(Sweeper):
         state = self.directory.get_run(job).state
         resumes = state is not None and state.config_fingerprint == job.config_fingerprint
         return [
+            *self._groups,
             *job.overrides,
             f"hydra.sweep.subdir='{job.folder}'",
             *(["resume=true"] if resumes else []),

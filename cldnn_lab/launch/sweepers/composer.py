@@ -7,6 +7,7 @@ values alone, which Hydra sets at the end: they are set here on a copy of what i
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Sequence
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
@@ -28,6 +29,7 @@ class Composer:
         self.loader, self.common = loader, common
         self.parser = OverridesParser.create(config_loader=loader)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._is_group = functools.cache(lambda key: bool(loader.get_group_options(key, None)))  # reads folders
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The config of a job with these overrides, as ``load_sweep_config`` of Hydra's loader gives it.
@@ -55,4 +57,4 @@ class Composer:
         behind what others do."""
         key = override.key_or_group
         plain = not (override.is_add() or override.is_delete() or override.is_force_add() or override.package)
-        return plain and not self.loader.get_group_options(key, None)
+        return plain and not self._is_group(key)

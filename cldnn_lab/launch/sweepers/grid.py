@@ -37,7 +37,7 @@ class GridSweeper(BaseSweeper):
             parsed = sorted(self.parse(arguments), key=lambda override: override.key_or_group == "seed")
             choices = {one.get_key_element(): _list_choices(one) for one in parsed}
             combinations = zip_choices(choices, settings.zip)
-            composed = [(one, self.composer.compose(one)) for one in combinations]
+            composed = [(one, self.compose(one)) for one in combinations]
             if settings.where is not None:
                 condition = parse_where(settings.where)
                 composed = [(one, config) for one, config in composed if condition.holds(ConfigValues(config))]

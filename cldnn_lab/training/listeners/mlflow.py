@@ -25,7 +25,7 @@ from cldnn_lab.training.plan import Plan
 log = logging.getLogger(__name__)
 
 _STORE = Path("outputs") / "mlruns"
-_STATUS = {"completed": "FINISHED", "interrupted": "KILLED"}
+_STATUS = {"completed": "FINISHED", "interrupted": "KILLED", "pruned": "KILLED"}
 _PICTURES_AND_TABLES = (".png", ".csv", ".json", ".txt")
 _FOLDER = "cldnn_lab.folder"  # the tag that has the run directory
 _LONGEST = 500  # characters of a parameter that every store takes

@@ -56,6 +56,7 @@ const STATUS = {
   training: ["▶", "busy"],
   started: ["▷", "busy"],
   waiting: ["○", "idle"],
+  pruned: ["◇", "idle"],
   interrupted: ["■", "bad"],
   diverged: ["▲", "bad"],
   killed: ["✚", "bad"],
