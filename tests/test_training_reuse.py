@@ -106,3 +106,10 @@ def test_a_network_that_diagnostics_looked_at_is_not_used_again(run_job) -> None
     _, first = run_job(*short, "seed=1", alone=True)
     _, second = run_job(*short, "seed=2")
     assert second is not first
+
+
+def test_a_network_is_not_used_again_for_ever(run_job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reuse, "LIMIT", 2)
+    short = (*SMALL, "epochs=1")
+    engines = [run_job(*short, f"seed={seed}", alone=seed == 1)[1] for seed in range(1, 5)]
+    assert engines[0] is engines[1] is not engines[2] is engines[3]

@@ -22,12 +22,17 @@ if TYPE_CHECKING:
     from cldnn_lab.training.session import Session
 
 
+# TensorFlow keeps about 1 MB of each job until its session is cleared, which a job that compiles anew does.
+LIMIT = 16
+
+
 @dataclass(frozen=True)
 class _Compiled:
     key: dict[str, Any]
     model: keras.Model
     engine: Engine
     metrics: Sequence[keras.metrics.Metric]
+    jobs: int  # that trained it so far
 
 
 # What two jobs must have in common: all but their seed. None while a job runs that shares nothing.
@@ -54,7 +59,7 @@ def begin_job(config: Config, data_fingerprint: str | None) -> bool:
             "model": OmegaConf.to_container(config.model),
         }
         _key = {**vars(config), **own, "data_fingerprint": data_fingerprint}
-    if _last is not None and _last.key != _key:
+    if _last is not None and (_last.key != _key or _last.jobs >= LIMIT):
         _last = None
     return _last is not None
 
@@ -74,7 +79,8 @@ def use_compiled(session: Session) -> Session:
         _copy_values(_build_optimizer(session.engine.model), _build_optimizer(last.engine.model))
         session = replace(session, model=last.model, engine=last.engine, metrics=last.metrics)
     if _key is not None:
-        _last = _Compiled(_key, session.model, session.engine, session.metrics)
+        jobs = 1 if last is None else last.jobs + 1
+        _last = _Compiled(_key, session.model, session.engine, session.metrics, jobs)
     return session
 
 
