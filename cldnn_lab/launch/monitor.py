@@ -3,6 +3,7 @@ directories, so that it does not matter where the jobs run."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections import Counter
@@ -23,7 +24,7 @@ from cldnn_lab.runs.sweep import Job, Sweep
 from cldnn_lab.runs.table import RunReader
 from cldnn_lab.storage.pace import Pace
 
-_SECONDS_BETWEEN_TABLES = 10
+_SECONDS_BETWEEN_TABLES = 30
 _SHOWN_RUNNING = 8
 
 
@@ -83,8 +84,9 @@ class Monitor:
         self.before = {**self.before, **{job.folder: self.sweep.get_run(job).state for job in todo}}
         self.states = {**self.before, **self.states}
         self.jobs, self.todo = everything, [*self.todo, *todo]  # last, since another thread draws the table
+        to_run = {job.folder for job in todo}
         for job in jobs:
-            if job not in todo:
+            if job.folder not in to_run:
                 self._note_best(job)
 
     def __enter__(self) -> Self:
@@ -109,7 +111,8 @@ class Monitor:
         """Tell of the jobs that ended, and gather the results, if it is time."""
         self._tell_ended()
         if self.pace.is_due():
-            with self.pace.measure():
+            # What cannot be written now, on a disk that is full, is written at the end, or said there.
+            with self.pace.measure(), contextlib.suppress(OSError):
                 gather.gather(self.reader.read(), self.sweep.folder)
 
     def __rich__(self) -> Group:
