@@ -24,7 +24,7 @@ from cldnn_lab.runs.sweep import Job, Sweep
 from cldnn_lab.runs.table import RunReader
 from cldnn_lab.storage.pace import Pace
 
-_SECONDS_BETWEEN_TABLES = 30
+_SECONDS_BETWEEN_TABLES = 60
 _SHOWN_RUNNING = 8
 
 
