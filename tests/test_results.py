@@ -6,6 +6,8 @@ import itertools
 import json
 import math
 import platform
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -453,3 +455,11 @@ def test_a_real_run_is_a_row(cli, tmp_path, capsys):
     assert row["status"] == "completed" and row["seed"] == 3 and row["model"] == "cnn_example" and row["run"] == "run"
     assert 0 <= row["test_accuracy"] <= 1 and len(row["fingerprint"]) == 32
     assert isinstance(read_runs([tmp_path / "run"], tmp_path), Runs)
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = subprocess.Popen([sys.executable, "-m", "cldnn_lab.results", "--help"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    assert command.stdout is not None and command.stderr is not None
+    command.stdout.close()
+    assert command.stderr.read() == "" and command.wait() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,12 +26,13 @@ def run_command(
         The exit status: 0, 2 with one sentence on standard error for a mistake, or 130 after Ctrl-C.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or {"-h", "--help"} & set(given):
-        print(write_help())
-        return 0
     try:
-        for path in act(given):
-            print(path)
+        if not given or {"-h", "--help"} & set(given):
+            print(write_help(), flush=True)
+        else:
+            print(*act(given), sep="\n", flush=True)
+    except BrokenPipeError:  # whoever reads the output, such as head, has seen enough; nothing is left to be flushed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ConfigError as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 2
