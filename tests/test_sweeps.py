@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -21,6 +22,7 @@ from rich.console import Console
 from cldnn_lab import runs, train
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.groups import CONFIGS
+from cldnn_lab.launch import monitor
 from cldnn_lab.launch.monitor import Monitor, format_seconds
 from cldnn_lab.launch.sweepers.composer import Composer
 from cldnn_lab.runs.objective import is_lower_better
@@ -165,6 +167,23 @@ def test_a_job_s_own_lines_are_in_its_log_and_verbose_brings_them_back(
     assert "1/2  seed=1  completed  test_accuracy 0.5" in said[0]
 
 
+def test_results_are_gathered_while_the_sweep_goes_on(cli, trained: list[str], tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(monitor, "_SECONDS_BETWEEN_TABLES", 0)
+    seen: list[list[str]] = []
+    train_nothing = train.train
+
+    def look(config, run) -> None:
+        table = tmp_path / "sweep" / "results.csv"
+        seen.append(list(pd.read_csv(table)["status"]) if table.is_file() else [])
+        train_nothing(config, run)
+
+    monkeypatch.setattr(train, "train", look)
+    assert cli("-m", *BASE, "seed=1,2,3")[0] == 0
+    assert seen == [[], ["completed", "waiting", "waiting"], ["completed", "completed", "waiting"]]
+    for name in ("results.csv", "settings.csv", "results.md", "index.html"):
+        assert (tmp_path / "sweep" / name).is_file()
+
+
 def test_the_live_table_counts_the_jobs_and_names_the_best(tmp_path: Path) -> None:
     sweep = Sweep(tmp_path)
     jobs = sweep.place([Job(("model=cnn", f"seed={seed}"), f"config {seed}") for seed in range(5)])
@@ -174,14 +193,14 @@ def test_the_live_table_counts_the_jobs_and_names_the_best(tmp_path: Path) -> No
         sweep.get_run(job).start(None)
     sweep.get_run(jobs[0]).record(state="completed")
     sweep.get_run(jobs[0]).write_json(runs.METRICS, {"test_accuracy": 0.875})
-    monitor = Monitor(sweep, jobs, jobs[1:], objective=None, verbose=False)
+    watching = Monitor(sweep, jobs, jobs[1:], objective=None, verbose=False)
     for job, changes in zip(
         jobs[1:3], ({"state": "failed", "reason": "no."}, {"state": "training", "step": 3, "steps": 4}), strict=True
     ):
         sweep.get_run(job).record(**changes)
-    monitor.update()
+    watching.update()
     screen = Console(file=io.StringIO(), width=100)
-    screen.print(monitor)
+    screen.print(watching)
     text = screen.file.getvalue()  # type: ignore[attr-defined]
     assert "5 jobs: 0 done, 1 running, 1 failed, 1 skipped, 2 waiting" in text
     assert "running" in text and "seed=2" in text and "step 3 of 4" in text
@@ -236,10 +255,12 @@ def test_a_sweep_killed_at_any_moment_and_resumed_ends_like_one_left_alone(tmp_p
     began = time.monotonic()
     assert start("alone").wait() == 0
     seconds, draw = time.monotonic() - began, random.Random(15)
-    for _ in range(3):
+    for _ in range(10):
         process = start("killed")
-        time.sleep(draw.uniform(0.3, 1) * seconds)
-        os.kill(process.pid, signal.SIGKILL) if process.poll() is None else None
+        time.sleep(draw.uniform(0.2, 0.7) * seconds)
+        if process.poll() is not None:  # all is done
+            break
+        os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert start("killed").wait() == 0
     assert read_results(tmp_path / "killed") == read_results(tmp_path / "alone")
