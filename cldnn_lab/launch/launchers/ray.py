@@ -66,15 +66,8 @@ class RayLauncher(Launcher):
             )
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
-        """Hand all jobs to Ray, and wait for them.
-
-        Args:
-            job_overrides: those of each job.
-            initial_job_idx: number of the first.
-
-        Raises:
-            KeyboardInterrupt: if the user stopped it: the jobs that ran have written what they had.
-        """
+        """Hand all jobs to Ray, and wait for them; otherwise as that of
+        :class:`~cldnn_lab.launch.launchers.joblib.JoblibLauncher`."""
         import ray
 
         task = name_function(self.task_function)
