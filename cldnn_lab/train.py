@@ -100,7 +100,7 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     resumed = settings.resume and run.has_trained and checkpoint.exists()
     if not resumed:
         run.clear()
-    run.begin_training(config, fingerprint, session.plan.total, resumed=resumed)
+    run.begin_training(config, data_fingerprint, session.plan.total, resumed=resumed)
     results.write_before_training(run, session, policy, data_fingerprint)
     log.info("%s", results.introduce(session, policy))
 

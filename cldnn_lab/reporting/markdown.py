@@ -31,7 +31,7 @@ def write_markdown(runs: Runs, settings: pd.DataFrame) -> str:
     best = "highest" if direction == "max" else "lowest"
     head = f"# Results\n\n{describe_counts(runs)} Best first: {best} {_name(objective)}."
     origins = list_origins(runs)
-    parts = [head, _write_settings(runs, settings), *_write_notes(settings, objective)]
+    parts = [head, _write_settings(runs, settings), *_write_notes(runs, settings)]
     if origins:
         parts.append(f"Data: {'; '.join(origins)}.")
     parts.extend(_list_failures(runs))
@@ -105,7 +105,8 @@ def format_table(columns: dict[str, list[str]], left: Sequence[str] = ()) -> str
     return "\n".join(f"| {' | '.join(cells)} |" for cells in zip(*lines, strict=True))
 
 
-def _write_notes(settings: pd.DataFrame, objective: str) -> list[str]:
+def _write_notes(runs: Runs, settings: pd.DataFrame) -> list[str]:
+    objective, _ = runs.objective
     counts = set(settings["n"])
     notes = []
     if max(counts, default=0) > 1:
@@ -113,6 +114,8 @@ def _write_notes(settings: pd.DataFrame, objective: str) -> list[str]:
     if 1 in counts:
         which = "Each setting was" if counts == {1} else "Where n is 1, a setting was"
         notes.append(f"{which} run with one seed: an anecdote, which has no deviation and no interval.")
+    if runs.swept and settings[runs.swept].astype(str).duplicated().any():
+        notes.append("Rows with the same values differ in the rest of their configs, or in their data.")
     if f"{objective}_mean" not in settings:
         notes.append(f"No completed run has {_name(objective)} yet.")
     return notes

@@ -22,14 +22,14 @@ _NOT_MEASURED = ("seed", "batch_size", "learning_rate")
 def number_settings(runs: Runs) -> pd.Series:
     """Which setting each run has, as a number, by row of ``runs.table``.
 
-    Runs have one setting if their swept overrides are equal and, as far as it was recorded, the rest of their configs,
-    too: all but the seed.
+    Runs have one setting if their swept overrides are equal and, as far as it was recorded, the rest of their configs
+    and their data, too: all but the seed.
     """
     digests = runs.table["setting_fingerprint"].astype(object)
     values = pd.Series("", index=runs.table.index)
     for name in runs.swept:
         values = values + "\n" + runs.table[name].astype(str)
-    # A run whose config could not be read has no digest; it goes with those that were given the same overrides.
+    # A run that never trained has no digest; it goes with those that were given the same overrides.
     digests = digests.fillna(digests.groupby(values).transform("first")).fillna("")
     return pd.Series(pd.factorize(values + "\n" + digests.astype(str))[0], index=runs.table.index, name="setting")
 

@@ -32,7 +32,11 @@ from cldnn_lab.diagnostics import list_files
 from cldnn_lab.evaluation.predictor import FILE as PREDICTOR
 from cldnn_lab.evaluation.predictor import Predictor
 from cldnn_lab.runs import state as states
-from cldnn_lab.runs.fingerprint import compute_config_fingerprint, compute_setting_fingerprint
+from cldnn_lab.runs.fingerprint import (
+    compute_config_fingerprint,
+    compute_fingerprint,
+    compute_setting_fingerprint,
+)
 from cldnn_lab.runs.process import identify_process
 from cldnn_lab.runs.state import STATE, State
 from cldnn_lab.storage import manifest, tables
@@ -107,17 +111,21 @@ class Run:
             before: the state of the run that it resumes, if it does.
         """
         manifest.begin_list(self.folder)
-        whole = None if config is None else compute_config_fingerprint(config)
-        setting = None if config is None else compute_setting_fingerprint(config)
-        states.start(self.folder, whole, setting, before)
+        states.start(self.folder, None if config is None else compute_config_fingerprint(config), before)
 
-    def begin_training(self, config: Config, fingerprint: str, steps: int, *, resumed: bool) -> None:
+    def begin_training(self, config: Config, data_fingerprint: str, steps: int, *, resumed: bool) -> None:
         """Record that training begins: from the first step, or ``resumed`` from where it was."""
         state = self.state
         if state is None or state.is_over or state.process != identify_process():
             self.start(config, state if resumed else None)
         step = state.step if resumed and state is not None else 0
-        self.record(state="training", fingerprint=fingerprint, step=step, steps=steps)
+        self.record(
+            state="training",
+            fingerprint=compute_fingerprint(compute_config_fingerprint(config), data_fingerprint),
+            setting_fingerprint=compute_fingerprint(compute_setting_fingerprint(config), data_fingerprint),
+            step=step,
+            steps=steps,
+        )
 
     def record(self, **changes: Any) -> None:
         """Record what is new of the run, by the names of :class:`~cldnn_lab.runs.state.State`."""

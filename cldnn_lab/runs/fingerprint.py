@@ -50,7 +50,7 @@ def compute_config_fingerprint(config: Config) -> str:
 
 
 def compute_setting_fingerprint(config: Config) -> str:
-    """The same of all but the seed: runs with equal ones are repeats of one setting."""
+    """The same of all but the seed."""
     settings = dataclasses.replace(config.settings, seed=Settings.seed)
     return compute_config_fingerprint(dataclasses.replace(config, settings=settings))
 

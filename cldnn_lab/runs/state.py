@@ -31,8 +31,8 @@ class State:
         state: one of :data:`STATES`.
         process: that works, or worked, in the directory.
         config_fingerprint: digest of all in the config that affects the result; None of a config with a mistake.
-        setting_fingerprint: the same without the seed.
         fingerprint: the same with the data; None until they were loaded.
+        setting_fingerprint: of config and data without the seed: runs with equal ones are repeats of one setting.
         step: batches trained; None until training begins, while what an earlier run left is still there.
         steps: batches that the run is to train.
         reason: one sentence: why the run diverged, was pruned, interrupted or failed, or what failed after it was
@@ -46,8 +46,8 @@ class State:
     config_fingerprint: str | None
     started: str
     updated: str
-    setting_fingerprint: str | None = None
     fingerprint: str | None = None
+    setting_fingerprint: str | None = None
     step: int | None = None
     steps: int | None = None
     reason: str | None = None
@@ -100,21 +100,18 @@ def read(folder: Path) -> State | None:
         raise ConfigError(f"{path} does not hold a run's state: {error}.") from error
 
 
-def start(
-    folder: Path, config_fingerprint: str | None, setting_fingerprint: str | None, before: State | None = None
-) -> State:
+def start(folder: Path, config_fingerprint: str | None, before: State | None = None) -> State:
     """Record that this process begins a run.
 
     Args:
-        config_fingerprint, setting_fingerprint: of its config; None of one with a mistake.
+        config_fingerprint: of its config; None of one with a mistake.
         before: of the run that it resumes, if it does.
     """
-    known = {} if before is None else {name: getattr(before, name) for name in ("fingerprint", "step", "steps")}
+    kept = ("fingerprint", "setting_fingerprint", "step", "steps")
+    known = {} if before is None else {name: getattr(before, name) for name in kept}
     now = _now()
     first = now if before is None else before.started
-    return _write(
-        folder, State("started", identify_process(), config_fingerprint, first, now, setting_fingerprint, **known)
-    )
+    return _write(folder, State("started", identify_process(), config_fingerprint, first, now, **known))
 
 
 def update(folder: Path, **changes: Any) -> State:
