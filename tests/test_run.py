@@ -563,9 +563,9 @@ def test_many_runs_in_one_process_do_not_pile_up_graphs(trained) -> None:
 
 def test_repeats_of_a_setting_have_one_fingerprint_unless_their_data_differ(composed, tmp_path: Path) -> None:
     digests = []
-    for seed, data in ((1, "data"), (2, "data"), (2, "other data")):
+    for seed, digest in ((1, "data"), (2, "data"), (2, "other data")):
         run = Run(tmp_path)
-        run.begin_training(check_config(composed("model=cnn", f"seed={seed}")), data, 10, resumed=False)
+        run.begin_training(check_config(composed("model=cnn", f"seed={seed}")), digest, 10, resumed=False)
         digests.append((run.state.fingerprint, run.state.setting_fingerprint))
     assert digests[0][1] == digests[1][1] != digests[2][1]
     assert len({fingerprint for fingerprint, _ in digests}) == 3
