@@ -23,6 +23,7 @@ from cldnn_lab.reporting import page
 from cldnn_lab.reporting.page import pictures as page_pictures
 from cldnn_lab.reporting.page import write_page
 from cldnn_lab.reporting.settings import fold_seeds
+from cldnn_lab.runs.record import Record
 from cldnn_lab.runs.table import FIRST, IDENTITY, Runs
 from cldnn_lab.storage import manifest
 
@@ -34,7 +35,8 @@ def make_runs(folder: Path, jobs: list[dict[str, Any]], histories: dict[str, pd.
     columns = [*FIRST, "optimizer", "seed", *IDENTITY]
     metrics = [name for name in dict.fromkeys(name for job in jobs for name in job) if name not in columns]
     table = pd.DataFrame(jobs, columns=[*columns, *metrics])
-    return Runs(table, ("optimizer", "seed"), folder, imported=histories or {})
+    imported = {run: Record(run, "", None, {}, {}, history=history) for run, history in (histories or {}).items()}
+    return Runs(table, ("optimizer", "seed"), folder, imported=imported)
 
 
 def make_job(run: int, optimizer: str = "adam", seed: int = 1, **cells: Any) -> dict[str, Any]:

@@ -428,6 +428,19 @@ def test_mistakes_are_told_in_one_sentence_and_nothing_is_overwritten(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_what_an_exported_run_was_not_told_is_read_from_its_config(tmp_path: Path) -> None:
+    for name, overrides in (("here", ["epochs=8", "optimizer=sgd"]), ("there", [])):
+        run = write_run(tmp_path / name, metrics={"test_accuracy": 0.5})
+        write_hydra(run, overrides, "epochs: 30\n", "{optimizer: adam}")
+    table = tmp_path / "there.csv"
+    export_runs(read_runs([tmp_path / "there"], tmp_path), table)
+    both = read_runs([tmp_path / "here", table], tmp_path).table
+    assert [tuple(row) for row in both[["epochs", "optimizer"]].to_numpy()] == [(8, "sgd"), (30, "adam")]
+    export_runs(read_runs([tmp_path / "here", table], tmp_path), tmp_path / "again.csv")
+    again = read_runs([tmp_path / "again.csv"], tmp_path)
+    assert again.read_config(again.table["run"][1])["config"]["epochs"] == 30
+
+
 def test_the_command_exports_and_reads_back(sweep, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert call("sweep", "--export", "runs.csv") == 0 and capsys.readouterr().out == f"{tmp_path / 'runs.csv'}\n"

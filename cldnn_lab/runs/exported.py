@@ -1,11 +1,11 @@
-"""Tables of runs that travel: all of their rows and curves in one CSV file, which is read like a directory."""
+"""Tables of runs that travel: all of their rows, curves and configs in one CSV file, which is read like a directory."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,16 +16,18 @@ from cldnn_lab.storage.tables import keep_whole, write_table
 if TYPE_CHECKING:
     from cldnn_lab.runs.table import Runs
 
-# The column that holds the history of each run, as JSON.
-HISTORY_COLUMN = "history"
+# The columns that hold the history and the config of each run, as JSON.
+HISTORY_COLUMN, CONFIG_COLUMN = "history", "config"
 
 
 def export_runs(runs: Runs, path: Path) -> Path:
-    """Write one table of all runs, each with its history, that
+    """Write one table of all runs, each with its history and its config, that
     :func:`~cldnn_lab.runs.table.read_runs` reads like a directory."""
     table = runs.table.copy()
     histories = [runs.read_history(run) for run in table["run"]]
     table[HISTORY_COLUMN] = [None if one is None else _write_history(one) for one in histories]
+    configs = [runs.read_config(run) for run in table["run"]]
+    table[CONFIG_COLUMN] = [json.dumps(one, default=str) if one else None for one in configs]
     return write_table(path, keep_whole(table))
 
 
@@ -44,14 +46,16 @@ def import_table(path: Path, name: str) -> Iterator[Record]:
         raise ConfigError(f"{path} is no table of runs; write one with --export.") from error
     overrides = list(table.columns[first:last])
     for column in table.columns[last:]:
-        if column not in (*IDENTITY, HISTORY_COLUMN):
+        if column not in (*IDENTITY, HISTORY_COLUMN, CONFIG_COLUMN):
             table[column] = _read_numbers(table[column])
     for row in table.to_dict("records"):
         values = {str(key): value for key, value in row.items() if key not in overrides and not pd.isna(value)}
-        history = values.pop(HISTORY_COLUMN, None)
+        history, config = values.pop(HISTORY_COLUMN, None), values.pop(CONFIG_COLUMN, None)
         run = values.pop("run")
         cells = {key: parse_override(f"{key}={row[key]}")[1] for key in overrides if not pd.isna(row[key])}
-        yield Record(f"{name}/{run}", str(path), None, cells, values, None, _parse_history(history))
+        yield Record(
+            f"{name}/{run}", str(path), None, cells, values, None, _parse_history(history), _parse_config(config)
+        )
 
 
 def _read_numbers(column: pd.Series) -> pd.Series:
@@ -67,6 +71,13 @@ def _read_numbers(column: pd.Series) -> pd.Series:
 
 def _write_history(history: pd.DataFrame) -> str:
     return history.to_json(orient="split", index=False, double_precision=15)
+
+
+def _parse_config(text: str | None) -> dict[str, Any]:
+    try:
+        return {} if text is None else dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"a config in an exported table is not what --export wrote: {error}.") from error
 
 
 def _parse_history(text: str | None) -> pd.DataFrame | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ class Record:
         folder: its directory; None of an imported run.
         overrides, values: by column.
         stamp: of the file that says what has become of it, if it is over.
+        history, config: of an imported run, whose directory is elsewhere; the config as :func:`read_config` has it.
     """
 
     name: str
@@ -46,12 +47,13 @@ class Record:
     values: dict[str, Any]
     stamp: tuple[Any, ...] | None = None
     history: pd.DataFrame | None = None
+    config: dict[str, Any] = field(default_factory=dict)
 
     def fill(self, names: Sequence[str]) -> None:
         """Take what was not overridden from the run's config."""
         missing = [name for name in names if name not in self.overrides]
         if missing:
-            found = {} if self.folder is None else find_values(self.folder, missing)
+            found = find_values(self.config if self.folder is None else read_config(self.folder), missing)
             self.overrides |= {name: found.get(name) for name in missing}
 
 
@@ -139,13 +141,22 @@ def _is_run_config(path: Path) -> bool:
     return isinstance(config, dict) and {"data", "model", "optimizer"} <= set(config)
 
 
-def find_values(folder: Path, names: Sequence[str]) -> dict[str, Any]:
-    """What a run's config has under the names of overrides: the option of a group, or a value."""
+def read_config(folder: Path) -> dict[str, Any]:
+    """The config of a run, and under ``choices`` the options of its groups; empty if there is none."""
     config = _read_yaml(folder / CONFIG)
     if not isinstance(config, dict):
         return {}
     hydra = _read_yaml(folder / ".hydra" / "hydra.yaml")
-    choices = hydra["hydra"]["runtime"]["choices"] if isinstance(hydra, dict) else {}
+    return {"config": config, "choices": hydra["hydra"]["runtime"]["choices"] if isinstance(hydra, dict) else {}}
+
+
+def find_values(read: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """What a run's config has under the names of overrides: the option of a group, or a value.
+
+    Args:
+        read: as :func:`read_config` has it.
+    """
+    config, choices = read.get("config", {}), read.get("choices", {})
     found = {}
     for name in names:
         if name in choices:

@@ -21,6 +21,7 @@ from cldnn_lab.runs.record import (
     Record,
     find_values,
     parse_overrides,
+    read_config,
     read_history,
     read_overrides,
     read_values,
@@ -53,14 +54,14 @@ class Runs:
         overrides: which columns are overrides.
         folder: what ``run`` is relative to.
         wanted_objective: what the config of the runs names; None for the default.
-        imported: the histories of imported runs, by ``run``.
+        imported: the imported runs, by ``run``.
     """
 
     table: pd.DataFrame
     overrides: tuple[str, ...]
     folder: Path
     wanted_objective: str | None = None
-    imported: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    imported: Mapping[str, Record] = field(default_factory=dict)
     _read: dict[str, pd.DataFrame | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -85,10 +86,14 @@ class Runs:
     def read_history(self, run: str) -> pd.DataFrame | None:
         """The history of the run with this name in the table; None if it has none."""
         if run in self.imported:
-            return self.imported[run]
+            return self.imported[run].history
         if run not in self._read:
             self._read[run] = read_history(self.folder / run)
         return self._read[run]
+
+    def read_config(self, run: str) -> dict[str, Any]:
+        """The config of the run with this name in the table, as :func:`~cldnn_lab.runs.record.read_config` has it."""
+        return self.imported[run].config if run in self.imported else read_config(self.folder / run)
 
 
 def read_runs(folders: Iterable[str | os.PathLike[str]], folder: Path) -> Runs:
@@ -146,7 +151,7 @@ class RunReader:
             tuple(names),
             self.folder,
             self._find_objective(records),
-            {record.name: record.history for record in records if record.history is not None},
+            {record.name: record for record in records if record.folder is None},
         )
 
     def _find(self) -> Iterator[Record]:
@@ -216,7 +221,8 @@ class RunReader:
     def _find_objective(self, records: Sequence[Record]) -> str | None:
         for record in records:
             if record.folder is not None and (record.folder / CONFIG).is_file():
-                value = record.overrides.get("objective") or find_values(record.folder, ["objective"]).get("objective")
+                known = find_values(read_config(record.folder), ["objective"])
+                value = record.overrides.get("objective") or known.get("objective")
                 return None if value in (None, "null") else str(value)
         return None
 
