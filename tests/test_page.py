@@ -236,7 +236,8 @@ def test_pictures_beyond_the_limit_are_small_and_the_best_first(
     for job in jobs:
         fill_run(tmp_path / job["run"], size=200)
     whole = (tmp_path / "0" / "loss.png").stat().st_size
-    monkeypatch.setattr(page_pictures, "LIMIT", whole)
+    for limit in ("LIMIT", "LIMIT_AS_THEY_ARE"):
+        monkeypatch.setattr(page_pictures, limit, whole)
     text = write(tmp_path, make_runs(tmp_path, jobs))
     embedded = read_pictures(text)
     assert list(embedded) == [f"{index}/loss.png" for index in (3, 2, 1, 0)][: len(embedded)]

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from PIL import Image
 
-# Bytes of all embedded pictures together, as base64; what is beyond is linked.
+# Bytes of all pictures together, as base64, up to which they are embedded as they are: to make them smaller takes longer
+# than to draw them. Of smaller ones LIMIT bytes are embedded, and what is beyond is linked.
+LIMIT_AS_THEY_ARE = 6 * 2**20
 LIMIT = 2 * 2**20
 # Pixels and colours of a picture that is made smaller.
 WIDTH, COLOURS = 720, 64
@@ -23,9 +25,9 @@ def embed(pictures: Mapping[str, Path]) -> dict[str, str]:
     A file that is missing is left out.
     """
     sizes = {name: _measure(path) for name, path in pictures.items()}
-    fits = 4 * sum(sizes.values()) <= 3 * LIMIT
+    fits = 4 * sum(sizes.values()) <= 3 * LIMIT_AS_THEY_ARE
     embedded: dict[str, str] = {}
-    left = LIMIT
+    left = LIMIT_AS_THEY_ARE if fits else LIMIT
     for name, path in pictures.items():
         if not sizes[name]:
             continue
