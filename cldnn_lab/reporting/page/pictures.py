@@ -10,8 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
-# Bytes of all pictures together, as base64, up to which they are embedded as they are: to make them smaller takes longer
-# than to draw them. Of smaller ones LIMIT bytes are embedded, and what is beyond is linked.
+# Bytes of all pictures together, as base64, up to which they are embedded as they are, since to make them smaller takes
+# long. Of smaller ones LIMIT bytes are embedded, and what is beyond is linked.
 LIMIT_AS_THEY_ARE = 6 * 2**20
 LIMIT = 2 * 2**20
 # Pixels and colours of a picture that is made smaller.
