@@ -12,6 +12,7 @@ import pandas as pd
 from cldnn_lab.figures import comparison, response
 from cldnn_lab.reporting.markdown import describe_counts, list_origins, write_markdown
 from cldnn_lab.reporting.page import write_page
+from cldnn_lab.reporting.page.contents import find_validated_on
 from cldnn_lab.reporting.settings import fold_seeds, is_number, label_settings, number_settings, shorten_names
 from cldnn_lab.runs.sweep import Sweep, is_sweep
 from cldnn_lab.runs.table import Runs
@@ -170,8 +171,7 @@ def _name_curve(measure: str, runs: Runs) -> str:
     """``val_accuracy`` as validation accuracy, or as test accuracy if the test set validated."""
     if not measure.startswith("val_"):
         return f"training {measure.replace('_', ' ')}"
-    on = set(runs.table["validated_on"].dropna()) if "validated_on" in runs.metrics else set()
-    return f"{'test' if on == {'test'} else 'validation'} {measure[4:].replace('_', ' ')}"
+    return f"{find_validated_on(runs.table)} {measure[4:].replace('_', ' ')}"
 
 
 def _join_origins(runs: Runs) -> str | None:

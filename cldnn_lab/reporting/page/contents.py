@@ -41,7 +41,7 @@ def collect(runs: Runs, settings: pd.DataFrame, beside: Path, *, title: str, com
         "changed": max((state["updated"] for state in states if state.get("updated")), default=None),
         "environment": _describe_environment(runs),
         "objective": list(runs.objective),
-        "validated_on": _find_validated_on(table),
+        "validated_on": find_validated_on(table),
         "overrides": list(runs.overrides),
         "swept": list(runs.swept),
         "metrics": runs.metrics,
@@ -114,7 +114,7 @@ def _describe_environment(runs: Runs) -> list[str]:
     return list(dict.fromkeys(described))
 
 
-def _find_validated_on(table: pd.DataFrame) -> str:
+def find_validated_on(table: pd.DataFrame) -> str:
     """``test`` if the test set validated in all runs."""
     found = set(table["validated_on"].dropna()) if "validated_on" in table else set()
     return "test" if found == {"test"} else "validation"
