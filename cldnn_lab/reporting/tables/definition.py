@@ -1,0 +1,232 @@
+"""What a table of a report is: sections of rows, each a label, overrides and published figures; and its conclusions.
+
+A file of conf/table is one document. Every section is printed as one table:
+
+    title: LeNet-5 on grey pictures              of the document
+    sections:
+      configurations:
+        title: Nine configurations
+        overrides: [experiment=002/part1b]       of every row
+        figures: {test_accuracy: accuracy}       metrics that are printed, and their headings
+        rows:
+          run1: {label: ReLU, overrides: [model.activation=relu], published: {test_accuracy: 0.49}}
+        checks:
+          - {says: ReLU beats tanh, figure: test_accuracy, order: [run1, run2]}
+        budgets:
+          published: {seeds: 6}
+          quick: {training: 0.2, gives_up: the last digits of the long runs}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from cldnn_lab.config.errors import ConfigError, suggest
+from cldnn_lab.config.groups import CONFIGS, list_options
+from cldnn_lab.config.typed import extract_first_line, parse_dataclass
+
+PUBLISHED = "published"
+# Sections without a budget of their own name.
+FEWEST_SEEDS = 3
+
+
+@dataclass
+class Budget:
+    """How much of the published training a row is given.
+
+    Attributes:
+        seeds: runs of each row, with the seeds 1, 2, ...
+        epochs: of every row, whatever the row's own epochs or steps; None leaves those.
+        training: share of the row's own epochs or steps.
+        data: share of the training examples.
+        overrides: what else differs from the published training, such as a rate to go with fewer steps.
+        keeps, gives_up: what a table at this budget still shows, and what it does not; printed below it.
+    """
+
+    seeds: int = field(default=FEWEST_SEEDS, metadata={"min": 1})
+    epochs: int | None = field(default=None, metadata={"min": 1})
+    training: float | None = field(default=None, metadata={"above": 0, "max": 1})
+    data: float | None = field(default=None, metadata={"above": 0, "max": 1})
+    overrides: list[str] = field(default_factory=list)
+    keeps: str | None = None
+    gives_up: str | None = None
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the rows train as they were published."""
+        return not (self.overrides or self.epochs or self.data or self.training)
+
+
+@dataclass
+class Row:
+    """A row of a table.
+
+    Attributes:
+        label: what it is, as the document says.
+        overrides: of ``python -m cldnn_lab.train``, behind those of the section.
+        published: figures that the document prints, by metric; ``parameters`` and times are metrics too.
+        note: what to know of the row; printed below the table.
+        tried: what was tried to explain a difference of more than 2 points; printed below the table.
+    """
+
+    label: str
+    overrides: list[str] = field(default_factory=list)
+    published: dict[str, float] = field(default_factory=dict)
+    note: str | None = None
+    tried: str | None = None
+
+
+@dataclass
+class Check:
+    """A conclusion of the document.
+
+    Attributes:
+        says: the conclusion, in a sentence without its full stop.
+        figure: the metric that decides.
+        order: rows, best first; or ``row:metric`` to compare different figures, such as the losses of one row.
+        better: ``higher``, ``lower``, or ``auto``: lower of losses, errors, times and parameters.
+    """
+
+    says: str
+    order: list[str]
+    figure: str | None = None
+    better: str = field(default="auto", metadata={"choices": ("auto", "higher", "lower")})
+
+
+@dataclass
+class Variant:
+    """Data that all rows of a section are measured on, beside other data.
+
+    Attributes:
+        label: over its columns.
+        overrides: what chooses the data.
+        synthetic: whether the data are generated; None for whatever is found. Where false, and the files are not at
+            hand, the columns stay empty.
+    """
+
+    label: str
+    overrides: list[str] = field(default_factory=list)
+    synthetic: bool | None = None
+
+
+@dataclass
+class Section:
+    """One printed table.
+
+    Attributes:
+        title: its heading.
+        overrides: of every row.
+        figures: the metrics that are printed, in this order, and the heading of each.
+        rows: by name.
+        checks: the document's conclusions.
+        variants: by name; the first is compared with the published figures. Empty for the data as they are found.
+        budgets: by name, the published one first, each smaller than the one before.
+        curves: metrics whose curves over the epochs are drawn, such as ``[loss, accuracy]``.
+        train_examples: of the published training; what ``budget.data`` is a share of.
+        published: the published budget in words, such as ``500 epochs of 10,000 images``.
+        note: what to know of the whole section; printed below the table.
+    """
+
+    title: str
+    rows: dict[str, Row]
+    figures: dict[str, str]
+    overrides: list[str] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    variants: dict[str, Variant] = field(default_factory=dict)
+    budgets: dict[str, Budget] = field(default_factory=dict)
+    curves: list[str] = field(default_factory=list)
+    train_examples: int | None = None
+    published: str | None = None
+    note: str | None = None
+    name: str = ""
+
+
+@dataclass
+class Table:
+    """A document's tables.
+
+    Attributes:
+        title: of the document.
+        source: where the published figures come from.
+        sections: by name, in the order of the document.
+        name: of its file.
+    """
+
+    title: str
+    source: str
+    sections: dict[str, Section]
+    name: str = ""
+
+
+def list_tables() -> list[str]:
+    """The tables of the project."""
+    return list_options("table")
+
+
+def read_table(name: str) -> Table:
+    """A table of conf/table, or one of the user's own.
+
+    Args:
+        name: of a file in conf/table, or the path of a YAML file.
+
+    Raises:
+        ConfigError: for an unknown name, and for anything wrong in the file, naming the key.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else CONFIGS / "table" / f"{name}.yaml"
+    if not path.is_file():
+        raise ConfigError(f"table: there is no {name}; {suggest(name, ['all', *list_tables()])}, or a .yaml file.")
+    try:
+        values = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (OmegaConfBaseException, YAMLError, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {extract_first_line(error)}.") from error
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path}: must hold title, source and sections.")
+    try:
+        return _check(parse_dataclass(Table, {**values, "name": path.stem}))
+    except ConfigError as mistake:
+        raise ConfigError(f"{path}: {mistake}") from None
+
+
+def _check(table: Table) -> Table:
+    for name, section in table.sections.items():
+        section.name = name
+        where = f"sections.{name}"
+        if not section.rows:
+            raise ConfigError(f"{where}.rows: a table needs a row.")
+        for figure in {figure for row in section.rows.values() for figure in row.published}:
+            if figure not in section.figures:
+                raise ConfigError(f"{where}.figures: a row has a published {figure}; give it a heading there.")
+        for check in section.checks:
+            _check_order(check, section, where)
+        section.budgets = {PUBLISHED: section.budgets.get(PUBLISHED, Budget(seeds=6)), **section.budgets}
+    return table
+
+
+def _check_order(check: Check, section: Section, where: str) -> None:
+    if len(check.order) < 2:
+        raise ConfigError(f"{where}.checks: {check.says!r} must compare two rows or more in order.")
+    for item in check.order:
+        row, figure = split_item(item, check)
+        if row not in section.rows:
+            raise ConfigError(f"{where}.checks: {row}: no such row; {suggest(row, section.rows)}.")
+        if figure not in section.figures:
+            raise ConfigError(f"{where}.checks: {figure}: no such figure; {suggest(figure, section.figures)}.")
+
+
+def split_item(item: str, check: Check) -> tuple[str, str]:
+    """The row and the metric of an item of a check's ``order``."""
+    row, _, figure = item.partition(":")
+    return row, figure or str(check.figure)
+
+
+def list_overrides(section: Section, row: Row, budget: Budget, variant: Variant | None = None) -> list[str]:
+    """The overrides of a row, without its seed and what depends on its own epochs or steps."""
+    found: list[Any] = [*section.overrides, *row.overrides, *(variant.overrides if variant else ())]
+    return [*found, *budget.overrides]
