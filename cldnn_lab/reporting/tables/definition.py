@@ -189,7 +189,7 @@ def read_table(name: str) -> Table:
     if not isinstance(values, Mapping):
         raise ConfigError(f"{path}: must hold title, source and sections.")
     try:
-        return _check(parse_dataclass(Table, {**values, "name": path.stem}))
+        return _check(parse_dataclass(Table, {**{str(key): value for key, value in values.items()}, "name": path.stem}))
     except ConfigError as mistake:
         raise ConfigError(f"{path}: {mistake}") from None
 
