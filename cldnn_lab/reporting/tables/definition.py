@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -224,9 +223,3 @@ def split_item(item: str, check: Check) -> tuple[str, str]:
     """The row and the metric of an item of a check's ``order``."""
     row, _, figure = item.partition(":")
     return row, figure or str(check.figure)
-
-
-def list_overrides(section: Section, row: Row, budget: Budget, variant: Variant | None = None) -> list[str]:
-    """The overrides of a row, without its seed and what depends on its own epochs or steps."""
-    found: list[Any] = [*section.overrides, *row.overrides, *(variant.overrides if variant else ())]
-    return [*found, *budget.overrides]

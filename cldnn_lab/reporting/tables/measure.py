@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cldnn_lab.reporting.tables.definition import Budget, Check, Section, Table, split_item
-from cldnn_lab.reporting.tables.statistics import Comparison, Summary, compare, find_test_interval, summarize
+from cldnn_lab.reporting.tables.statistics import (
+    Comparison,
+    Summary,
+    compare,
+    compare_rankings,
+    find_test_interval,
+    summarize,
+)
 from cldnn_lab.runs.objective import is_lower_better
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be told"
@@ -103,6 +110,8 @@ class Measured:
         runs: a row for each run: ``row``, ``variant``, and what :mod:`~cldnn_lab.reporting.tables.records` has of it.
         measurements: a line for each row, figure and variant, in the order of the section.
         conclusions: tested on the first variant that has runs.
+        agreement: of a smaller budget, how its order of the rows by the first figure agrees with that of the published
+            budget: Kendall's tau and the number of rows that have both; None where there is nothing to compare.
     """
 
     table: Table
@@ -112,6 +121,7 @@ class Measured:
     runs: pd.DataFrame
     measurements: Sequence[Measurement]
     conclusions: Sequence[Conclusion]
+    agreement: tuple[float, int] | None = None
 
     @property
     def variants(self) -> list[str]:
@@ -121,6 +131,18 @@ class Measured:
     def find(self, row: str, figure: str, variant: str) -> Measurement:
         """The measurement of one cell."""
         return next(one for one in self.measurements if (one.row, one.figure, one.variant) == (row, figure, variant))
+
+
+def find_agreement(small: Measured, published: Measured) -> tuple[float, int] | None:
+    """How two budgets of one section agree in the order of its rows."""
+    figure = next(iter(small.section.figures))
+    means = [
+        tuple(one.find(row, figure, small.variants[0]).summary.mean for one in (small, published))
+        for row in small.section.rows
+    ]
+    both = [(first, second) for first, second in means if first is not None and second is not None]
+    tau = compare_rankings([first for first, _ in both], [second for _, second in both])
+    return None if tau is None else (tau, len(both))
 
 
 def measure(table: Table, section: Section, budget_name: str, runs: pd.DataFrame) -> Measured:

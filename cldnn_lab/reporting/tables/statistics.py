@@ -6,8 +6,8 @@ Everything is computed by scipy and statsmodels; here it is chosen, and each cho
 - 95 % prediction interval of one more run, mean +- t s sqrt(1 + 1/n): where a published figure, which is one draw, lies
   if it comes from the same runs.
 - Wilson's interval of a share (Wilson, 1927): what so many test examples can tell, however often a network is trained.
-- Paired differences over the same seeds: BCa bootstrap interval of their mean (Efron, 1987), sign-flip permutation test,
-  exact, two-sided; Holm's correction (Holm, 1979) over all comparisons of a table.
+- Paired differences over the same seeds: BCa bootstrap interval of their mean (Efron, 1987); sign-flip permutation
+  test, exact, two-sided; Holm's correction (Holm, 1979) over all comparisons of a table.
 """
 
 from __future__ import annotations
@@ -80,6 +80,15 @@ def find_test_interval(share: float, examples: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def compare_rankings(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Kendall's tau-b of the same rows ranked twice: 1 for one order, -1 for the reverse; None of fewer than two rows,
+    and where all of one are equal."""
+    if len(first) < 2:
+        return None
+    tau = float(stats.kendalltau(first, second).statistic)
+    return tau if math.isfinite(tau) else None
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Whether one setting beats another over the same seeds.
@@ -149,8 +158,8 @@ def compare(differences: Sequence[Sequence[float]]) -> list[Comparison]:
 
 def _test(values: Sequence[float]) -> float | None:
     """p of the two-sided sign-flip test of the mean."""
-    if not len(values):
-        return None
+    if len(values) < 2:  # of one seed either sign is as likely
+        return 1.0 if len(values) else None
     resamples = np.inf if len(values) <= _MOST_EXACT else _RESAMPLES
     tested = stats.permutation_test(
         (np.asarray(values, float),),

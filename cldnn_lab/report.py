@@ -1,0 +1,267 @@
+"""Reproduce the tables of a report, published figure beside measured: train what is missing, and print.
+
+    python -m cldnn_lab.report table=001
+    python -m cldnn_lab.report table=003 budget=quick
+    python -m cldnn_lab.report table=all budget=quick budget.epochs=20 budget.data=0.2 seeds=6
+    python -m cldnn_lab.report table=my_table.yaml launcher=serial
+    python -m cldnn_lab.report table=all budget=recorded train=false
+
+table     a file of conf/table, all of them, or a YAML file of your own
+budget    published; quick; or another that the table has; recorded: of each section the largest for which every row
+          has runs. budget.epochs= and budget.training= (a share of each row's own), and budget.data= (a share of the
+          training examples) change it
+seeds     runs of each row; by default as many as the budget says
+launcher  how the runs are trained: joblib (side by side, the default), serial, or another of conf/launcher
+train     false: print what was trained before, and train nothing
+output    where the tables go: <output>/<table>/table.md, .csv, .tex, .html, the figures, and for all a contents page;
+          outputs/report by default
+runs      where the runs are kept, and looked for: outputs/report/runs by default
+data_root, backend   as of python -m cldnn_lab.train
+
+What was trained stays: the same command goes on where it was stopped, and another table or budget takes the runs that
+it shares. <output>/runs.csv has a line for each run behind the tables; those of another machine can be given with
+records=<runs.csv>, and count like one's own.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from cldnn_lab.config.commands import parse_arguments, run_command
+from cldnn_lab.config.errors import ConfigError, suggest
+from cldnn_lab.config.groups import list_options
+from cldnn_lab.config.paths import make_absolute
+from cldnn_lab.reporting.tables.definition import PUBLISHED, Budget, Section, Table, list_tables, read_table
+from cldnn_lab.runs.directory import take_directory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cldnn_lab.reporting.tables.measure import Measured
+    from cldnn_lab.reporting.tables.plan import Planned
+
+RECORDED, QUICK, ALL = "recorded", "quick", "all"
+_KEYS = ("table", "budget", "seeds", "launcher", "train", "output", "runs", "records", "data_root", "backend")
+_OUTPUT = "outputs/report"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command: 0 when everything was printed, 2 with one sentence for a mistake, 130 after Ctrl-C; where runs
+    failed, the tables are printed without them, and the status is that of the sweep."""
+    failed: list[int] = []
+    status = run_command(arguments, lambda given: report(given, failed), lambda: (__doc__ or "").strip())
+    return status or next(iter(failed), 0)
+
+
+def report(arguments: Sequence[str], failed: list[int]) -> list[Path]:
+    """Train what is missing, and write the tables; the files that were written.
+
+    Args:
+        failed: takes the exit status of each sweep that did not end well.
+
+    Raises:
+        ConfigError: for a mistake in an argument or a table, before anything is trained.
+        KeyboardInterrupt: if the user stopped the training.
+    """
+    settings = _read_arguments(arguments)
+    tables = [read_table(name) for name in (list_tables() if settings.table == ALL else [str(settings.table)])]
+    output = Path(take_directory(make_absolute(settings.output), "output", ours=True))
+    from cldnn_lab.reporting.tables import records as recorded
+    from cldnn_lab.reporting.tables.write import write_book, write_table_files
+
+    sources = [output / recorded.RECORDS, *(Path(make_absolute(one)) for one in _list(settings.records))]
+    for path in sources[1:]:
+        if not path.is_file():
+            raise ConfigError(f"records: there is no {path}.")
+    known = recorded.merge_records([recorded.read_records(path) for path in sources])
+    runs = Path(make_absolute(settings.runs))
+    plan: dict[str, list[list[Planned]]] = {}
+    for table in tables:
+        records = _collect(known, runs, [table])
+        plan[table.name] = [_choose_budget(table, section, settings, records) for section in table.sections.values()]
+    if settings.train:
+        for table in tables:
+            todo = _find_missing(plan[table.name], _collect(known, runs, [table]))
+            failed.extend(_train(table, todo, runs, settings))
+    records = _collect(known, runs, tables)
+    written: list[Path] = []
+    book: list[list[Measured]] = []
+    for table in tables:
+        for planned in plan[table.name]:
+            records = recorded.name_records(records, planned)
+        book.append([_measure(table, planned, records) for planned in plan[table.name]])
+        written += write_table_files(book[-1], output / table.name)
+    written.append(recorded.write_records(output / recorded.RECORDS, records[records["experiment"].notna()]))
+    if settings.table == ALL:
+        written += write_book(book, output)
+    return written
+
+
+def _read_arguments(arguments: Sequence[str]) -> DictConfig:
+    """The settings of the command line, with their defaults, checked."""
+    named = [f"budget.name={one.removeprefix('budget=')}" if one.startswith("budget=") else one for one in arguments]
+    folder, given = parse_arguments(named, _KEYS)
+    if folder is not None:
+        raise ConfigError(f"{folder}: write key=value, such as table={folder}.")
+    defaults: dict[str, Any] = {
+        "table": None, "seeds": None, "launcher": "joblib", "train": True, "output": _OUTPUT, "runs": f"{_OUTPUT}/runs",
+        "records": None, "data_root": None, "backend": None,
+        "budget": {"name": PUBLISHED, "epochs": None, "training": None, "data": None},
+    }  # fmt: skip
+    for key in given.get("budget", {}):
+        if key not in defaults["budget"]:
+            raise ConfigError(f"budget.{key}: unknown key; {suggest(key, defaults['budget'])}.")
+    settings = OmegaConf.merge(defaults, given)
+    assert isinstance(settings, DictConfig)
+    if settings.table is None:
+        raise ConfigError(f"table: say which, such as table=001; known: {', '.join([ALL, *list_tables()])}.")
+    if not isinstance(settings.train, bool):
+        raise ConfigError(f"train: {settings.train!r} must be true or false.")
+    if settings.seeds is not None and not (isinstance(settings.seeds, int) and settings.seeds >= 1):
+        raise ConfigError(f"seeds: {settings.seeds!r} must be a number of runs, 1 or more.")
+    if settings.launcher not in (launchers := list_options("launcher")):
+        raise ConfigError(f"launcher: {settings.launcher}: no such launcher; {suggest(settings.launcher, launchers)}.")
+    settings.table = f"{settings.table:03d}" if isinstance(settings.table, int) else str(settings.table)
+    return settings
+
+
+def _choose_budget(table: Table, section: Section, settings: DictConfig, records: pd.DataFrame) -> list[Planned]:
+    """The rows of a section at the budget that was asked for."""
+    from cldnn_lab.reporting.tables.plan import plan_section
+
+    common = [f"{key}={settings[key]}" for key in ("data_root", "backend") if settings[key] is not None]
+    if settings.budget.name != RECORDED:
+        name, budget = _make_budget(section, settings)
+        section.budgets[name] = budget
+        return plan_section(table, section, name, budget, common)
+    plans = [plan_section(table, section, name, budget, common) for name, budget in section.budgets.items()]
+    return max(plans, key=lambda planned: _count_recorded(planned, records))
+
+
+def _make_budget(section: Section, settings: DictConfig) -> tuple[str, Budget]:
+    wanted = settings.budget
+    # What is quick anyway needs no budget of that name.
+    budgets = {QUICK: Budget(), **section.budgets}
+    if wanted.name not in budgets:
+        raise ConfigError(f"budget: {wanted.name}: no such budget; {suggest(wanted.name, [RECORDED, *budgets])}.")
+    changes = {key: wanted[key] for key in ("epochs", "training", "data") if wanted[key] is not None}
+    _check_changes(changes)
+    if "epochs" in changes or "training" in changes:
+        changes = {"epochs": None, "training": None, **changes}
+    name = " ".join([wanted.name, *(f"{key}={value}" for key, value in changes.items() if value is not None)])
+    budget = replace(budgets[wanted.name], **changes)
+    return name, budget if settings.seeds is None else replace(budget, seeds=settings.seeds)
+
+
+def _check_changes(changes: dict[str, Any]) -> None:
+    for key, value in changes.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if key == "epochs" and not (number and isinstance(value, int) and value >= 1):
+            raise ConfigError(f"budget.epochs: {value!r} must be a number of epochs, 1 or more.")
+        if key != "epochs" and not (number and 0 < value <= 1):
+            raise ConfigError(f"budget.{key}: {value!r} must be a share, above 0 and at most 1, such as 0.2.")
+
+
+def _count_recorded(planned: Sequence[Planned], records: pd.DataFrame) -> tuple[bool, int]:
+    """Whether each row has three runs or more, on one kind of data at least; and how many runs there are, so that of
+    budgets that all rows have the larger is taken, which comes first."""
+    from cldnn_lab.reporting.tables.definition import FEWEST_SEEDS
+    from cldnn_lab.reporting.tables.records import find_runs
+
+    found = find_runs(records, planned)
+    counts = Counter(zip(found["row"], found["variant"], strict=True))
+    most = dict.fromkeys((one.row for one in planned), 0)
+    for (row, _), count in counts.items():
+        most[row] = max(most[row], count)
+    complete = min(most.values()) >= FEWEST_SEEDS
+    return complete, 0 if complete else sum(most.values())
+
+
+def _collect(known: pd.DataFrame, runs: Path, tables: Sequence[Table]) -> pd.DataFrame:
+    """What was recorded, and what is in the folder of runs."""
+    from cldnn_lab.reporting.tables.records import collect_records, merge_records
+
+    sections = [section for table in tables for section in table.sections.values()]
+    figures = list(dict.fromkeys(figure for section in sections for figure in section.figures))
+    curves = list(dict.fromkeys(curve for section in sections for curve in section.curves))
+    return merge_records([known, collect_records(runs, figures, curves)])
+
+
+def _find_missing(plan: Sequence[Sequence[Planned]], records: pd.DataFrame) -> list[tuple[Planned, int]]:
+    """Each row with each seed that has no run yet, those of one config once."""
+    from cldnn_lab.reporting.tables.records import find_runs
+
+    missing: dict[tuple[str, bool | None], tuple[Planned, int]] = {}
+    for planned in plan:
+        found = find_runs(records, planned)
+        have = set(zip(found["row"], found["variant"], found["seed"], strict=True))
+        for one in planned:
+            for seed, fingerprint in one.fingerprints.items():
+                if (one.row, one.variant, seed) not in have:
+                    missing.setdefault((fingerprint, one.synthetic), (one, seed))
+    return list(missing.values())
+
+
+def _train(table: Table, todo: Sequence[tuple[Planned, int]], runs: Path, settings: DictConfig) -> list[int]:
+    """Run what is missing as sweeps, one for each kind of data, since the same configs may stand for several; the exit
+    statuses of those that did not end well."""
+    kinds: dict[str, list[tuple[Planned, int]]] = {}
+    for one, seed in todo:
+        if one.synthetic is False and not _has_files(one):
+            continue
+        kinds.setdefault(one.variant, []).append((one, seed))
+    statuses = []
+    for kind, jobs in kinds.items():
+        folder = runs / "-".join(part for part in (table.name, kind) if part)
+        command = _make_command([[*one.overrides, f"seed={seed}"] for one, seed in jobs], folder, settings)
+        status = subprocess.run(command, check=False).returncode
+        if status in (130, -2):
+            raise KeyboardInterrupt
+        statuses += [status] if status else []
+    return statuses
+
+
+def _has_files(one: Planned) -> bool:
+    """Whether the published files of a row's data are at hand."""
+    from cldnn_lab import data
+
+    return not data.load(one.config.data, Path(one.config.settings.data_root), prefers=one.config.prefers).synthetic
+
+
+def _make_command(jobs: Sequence[Sequence[str]], folder: Path, settings: DictConfig) -> list[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    listed = folder.with_name(f"{folder.name}-jobs.txt")
+    listed.write_text("".join(f"{shlex.join(job)}\n" for job in jobs), encoding="utf-8")
+    command = [sys.executable, "-m", "cldnn_lab.train", "-m", "sweeper=listed", f"hydra.sweeper.jobs={listed}"]
+    return [*command, f"launcher={settings.launcher}", f"hydra.sweep.dir={folder}"]
+
+
+def _measure(table: Table, planned: Sequence[Planned], records: pd.DataFrame) -> Measured:
+    from cldnn_lab.reporting.tables.measure import find_agreement, measure
+    from cldnn_lab.reporting.tables.plan import plan_section
+    from cldnn_lab.reporting.tables.records import find_runs
+
+    section = table.sections[planned[0].section]
+    found = measure(table, section, planned[0].budget, find_runs(records, planned))
+    if found.budget.is_published:
+        return found
+    whole = plan_section(table, section, PUBLISHED, section.budgets[PUBLISHED])
+    published = measure(table, section, PUBLISHED, find_runs(records, whole))
+    return replace(found, agreement=find_agreement(found, published))
+
+
+def _list(value: Any) -> list[str]:
+    return [] if value is None else [str(one) for one in value] if OmegaConf.is_list(value) else [str(value)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

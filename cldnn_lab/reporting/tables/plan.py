@@ -1,0 +1,139 @@
+"""Which runs the rows of a section stand on: their overrides, and the fingerprints by which they are known."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from cldnn_lab.config import explain
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.config.groups import CONFIGS
+from cldnn_lab.config.schema import Config, parse
+from cldnn_lab.reporting.tables.definition import Budget, Row, Section, Table, Variant
+from cldnn_lab.reporting.tables.measure import ONLY
+from cldnn_lab.runs.fingerprint import compute_config_fingerprint
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A row on one kind of data, at one budget.
+
+    Attributes:
+        table, section, row, variant, budget: their names.
+        overrides: as they would be typed, without the seed.
+        fingerprints: of the config, by seed.
+        synthetic: whether its data are generated; None for whatever is found.
+        config: with its first seed.
+    """
+
+    table: str
+    section: str
+    row: str
+    variant: str
+    budget: str
+    overrides: tuple[str, ...]
+    fingerprints: dict[int, str]
+    synthetic: bool | None
+    config: Config
+
+    @property
+    def name(self) -> str:
+        """What the row is called among all rows, such as ``001/q1/proposed``."""
+        return "/".join(part for part in (self.table, self.section, self.row, self.variant) if part)
+
+    @property
+    def command(self) -> str:
+        """What trains the row alone."""
+        return " ".join(["python -m cldnn_lab.train", *self.overrides])
+
+
+def plan_section(
+    table: Table, section: Section, budget_name: str, budget: Budget, common: Sequence[str] = ()
+) -> list[Planned]:
+    """Every row of a section on every kind of data, checked.
+
+    Args:
+        budget: one of the section's own, or the user's.
+        common: overrides of the whole command, such as ``backend=jax``.
+
+    Raises:
+        ConfigError: for a mistake in a row, naming it.
+    """
+    variants: dict[str, Variant | None] = {**section.variants} or {ONLY: None}
+    planned = []
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        for name, row in section.rows.items():
+            for kind, variant in variants.items():
+                where = f"table {table.name}: sections.{section.name}.rows.{name}"
+                try:
+                    overrides, config = _compose(section, row, variant, budget, common)
+                except ConfigError as mistake:
+                    raise ConfigError(f"{where}: {mistake}") from None
+                planned.append(
+                    Planned(
+                        table.name,
+                        section.name,
+                        name,
+                        kind,
+                        budget_name,
+                        tuple(overrides),
+                        {seed: _identify(config, seed) for seed in range(1, budget.seeds + 1)},
+                        None if variant is None else variant.synthetic,
+                        config,
+                    )
+                )
+    return planned
+
+
+def _compose(
+    section: Section, row: Row, variant: Variant | None, budget: Budget, common: Sequence[str]
+) -> tuple[list[str], Config]:
+    overrides = [*section.overrides, *row.overrides, *(variant.overrides if variant else ()), *common]
+    overrides += _spend(_parse(overrides), section, budget) if not budget.is_published else []
+    return overrides, _parse(overrides)
+
+
+def _spend(own: Config, section: Section, budget: Budget) -> list[str]:
+    """What a smaller budget changes of a row.
+
+    Args:
+        own: the config of the row as it was published.
+    """
+    found = list(budget.overrides)
+    settings = own.settings
+    if budget.epochs is not None:
+        found += [f"epochs={budget.epochs}", "steps=null", "validate_every=null"]
+    elif budget.training is not None and settings.steps is not None:
+        found.append(f"steps={max(1, round(settings.steps * budget.training))}")
+        if settings.validate_every is not None:
+            found.append(f"validate_every={max(1, round(settings.validate_every * budget.training))}")
+    elif budget.training is not None:
+        found.append(f"epochs={max(1, round(settings.epochs * budget.training))}")
+    if budget.data is not None:
+        if section.train_examples is None:
+            raise ConfigError("budget.data: the table does not say of how many training examples; set train_examples.")
+        found.append(f"data.train_limit={max(1, round(section.train_examples * budget.data))}")
+    return found
+
+
+def _parse(overrides: Sequence[str]) -> Config:
+    try:
+        composed = compose("train", list(overrides), return_hydra_config=True)
+        choices = composed.hydra.runtime.choices
+        return parse(OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"]), choices)
+    except ConfigError:
+        raise
+    except Exception as error:
+        if not explain.is_users_error(error):
+            raise
+        raise ConfigError(explain.explain(error)) from error
+
+
+def _identify(config: Config, seed: int) -> str:
+    return compute_config_fingerprint(
+        dataclasses.replace(config, settings=dataclasses.replace(config.settings, seed=seed))
+    )
