@@ -74,36 +74,52 @@ def report(arguments: Sequence[str], failed: list[int]) -> list[Path]:
     """
     settings = _read_arguments(arguments)
     tables = [read_table(name) for name in (list_tables() if settings.table == ALL else [str(settings.table)])]
-    output = Path(take_directory(make_absolute(settings.output), "output", ours=True))
-    from cldnn_lab.reporting.tables import records as recorded
-    from cldnn_lab.reporting.tables.write import write_book, write_table_files
-
-    sources = [output / recorded.RECORDS, *(Path(make_absolute(one)) for one in _list(settings.records))]
-    for path in sources[1:]:
-        if not path.is_file():
-            raise ConfigError(f"records: there is no {path}.")
-    known = recorded.merge_records([recorded.read_records(path) for path in sources])
-    runs = Path(make_absolute(settings.runs))
+    output, runs = Path(make_absolute(settings.output)), Path(make_absolute(settings.runs))
+    known = _read_known(output, settings)
     plan: dict[str, list[list[Planned]]] = {}
     for table in tables:
         records = _collect(known, runs, [table])
         plan[table.name] = [_choose_budget(table, section, settings, records) for section in table.sections.values()]
+    take_directory(str(output), "output", ours=True)
     if settings.train:
         for table in tables:
             todo = _find_missing(plan[table.name], _collect(known, runs, [table]))
             failed.extend(_train(table, todo, runs, settings))
-    records = _collect(known, runs, tables)
+    return _print(tables, plan, _collect(known, runs, tables), output, contents=settings.table == ALL)
+
+
+def _print(
+    tables: Sequence[Table],
+    plan: dict[str, list[list[Planned]]],
+    records: pd.DataFrame,
+    output: Path,
+    *,
+    contents: bool,
+) -> list[Path]:
+    """Write the tables, and the runs that they stand on."""
+    from cldnn_lab.reporting.tables.records import RECORDS, name_records, write_records
+    from cldnn_lab.reporting.tables.write import write_book, write_table_files
+
     written: list[Path] = []
     book: list[list[Measured]] = []
     for table in tables:
         for planned in plan[table.name]:
-            records = recorded.name_records(records, planned)
+            records = name_records(records, planned)
         book.append([_measure(table, planned, records) for planned in plan[table.name]])
         written += write_table_files(book[-1], output / table.name)
-    written.append(recorded.write_records(output / recorded.RECORDS, records[records["experiment"].notna()]))
-    if settings.table == ALL:
-        written += write_book(book, output)
-    return written
+    written.append(write_records(output / RECORDS, records[records["experiment"].notna()]))
+    return [*written, *(write_book(book, output) if contents else ())]
+
+
+def _read_known(output: Path, settings: DictConfig) -> pd.DataFrame:
+    """The runs that were recorded before, in the folder of the tables and in files of other machines."""
+    from cldnn_lab.reporting.tables.records import RECORDS, merge_records, read_records
+
+    others = [Path(make_absolute(one)) for one in _list(settings.records)]
+    for path in others:
+        if not path.is_file():
+            raise ConfigError(f"records: there is no {path}.")
+    return merge_records([read_records(path) for path in [output / RECORDS, *others]])
 
 
 def _read_arguments(arguments: Sequence[str]) -> DictConfig:

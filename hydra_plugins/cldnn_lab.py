@@ -9,6 +9,15 @@ from cldnn_lab.launch.launchers.ray import RayLauncher
 from cldnn_lab.launch.launchers.serial import SerialLauncher
 from cldnn_lab.launch.launchers.submitit import SubmititLauncher
 from cldnn_lab.launch.sweepers.grid import GridSweeper
+from cldnn_lab.launch.sweepers.listed import ListedSweeper
 from cldnn_lab.launch.sweepers.optuna import OptunaSweeper
 
-__all__ = ["GridSweeper", "JoblibLauncher", "OptunaSweeper", "RayLauncher", "SerialLauncher", "SubmititLauncher"]
+__all__ = [
+    "GridSweeper",
+    "JoblibLauncher",
+    "ListedSweeper",
+    "OptunaSweeper",
+    "RayLauncher",
+    "SerialLauncher",
+    "SubmititLauncher",
+]

@@ -311,3 +311,45 @@ def test_a_job_is_composed_as_hydra_composes_it(overrides: list[str]) -> None:
             assert OmegaConf.to_yaml(composed) == OmegaConf.to_yaml(expected)
             assert OmegaConf.is_struct(composed) == OmegaConf.is_struct(expected)
             assert composed.hydra.run.dir == expected.hydra.run.dir  # the time is that of the sweep
+
+
+JOBS = """\
+optimizer=adam   # the usual one
+
+optimizer=sgd 'optimizer.learning_rate=0.5'
+"""
+
+
+def test_a_file_lists_jobs_that_are_no_grid(cli, trained: list[str], tmp_path: Path) -> None:
+    (tmp_path / "jobs.txt").write_text(JOBS)
+    command = ("-m", *BASE, "sweeper=listed", "hydra.sweeper.jobs=jobs.txt")
+    assert cli(*command, "seed=1,2") == (0, "")
+    assert [job.removeprefix("sweeper=listed ") for job in trained] == [
+        *[f"optimizer=adam seed={seed}" for seed in (1, 2)],
+        *[f"optimizer=sgd optimizer.learning_rate=0.5 seed={seed}" for seed in (1, 2)],
+    ]
+    (tmp_path / "jobs.txt").write_text("optimizer=adam\noptimizer=rmsprop\n")
+    assert cli(*command, "seed=2") == (0, "")  # what is finished is not run again
+    assert trained[4:] == ["sweeper=listed optimizer=rmsprop seed=2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "sentence"),
+    [
+        ("optimizer=adam\noptimizer=adm\n", (), "jobs.txt, line 2"),
+        ("optimizer=adam\noptimizer.learning_rate=-1\n", (), "jobs.txt, line 2"),
+        ("optimizer='adam\n", (), "jobs.txt, line 1: No closing quotation"),
+        ("# nothing\n", (), "lists no job"),
+        (None, (), "cannot be read"),
+        ("optimizer=adam\n", ("sweep.where=seed<2",), "use sweeper=grid"),
+        ("optimizer=adam\n", ("hydra.sweeper.jobs=null",), "name the file"),
+    ],
+)
+def test_a_mistake_in_a_list_of_jobs_is_told_with_its_line(
+    cli, trained: list[str], tmp_path: Path, text: str | None, more: tuple[str, ...], sentence: str
+) -> None:
+    if text is not None:
+        (tmp_path / "jobs.txt").write_text(text)
+    status, told = cli("-m", *BASE, "sweeper=listed", "hydra.sweeper.jobs=jobs.txt", *more)
+    assert status == 2 and sentence in told and told.count("\n") == 1
+    assert trained == [] and not (tmp_path / "sweep").exists()

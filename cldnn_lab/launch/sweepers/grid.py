@@ -35,7 +35,7 @@ class GridSweeper(BaseSweeper):
             settings = self.config.sweep
             # Seeds change fastest: jobs of one setting that follow each other share what the first has compiled.
             parsed = sorted(self.parse(arguments), key=lambda override: override.key_or_group == "seed")
-            choices = {one.get_key_element(): _list_choices(one) for one in parsed}
+            choices = {one.get_key_element(): list_choices(one) for one in parsed}
             combinations = zip_choices(choices, settings.zip)
             composed = [(one, self.compose(one)) for one in combinations]
             if settings.where is not None:
@@ -50,7 +50,12 @@ class GridSweeper(BaseSweeper):
             raise Refused(mistake) from None
 
 
-def _list_choices(override: Override) -> list[str]:
+def list_choices(override: Override) -> list[str]:
+    """The overrides that one of a command with its values comes to, one for each value.
+
+    Raises:
+        ConfigError: for an interval.
+    """
     key = override.get_key_element()
     if not override.is_sweep_override():
         return [f"{key}={override.get_value_element_as_str()}"]

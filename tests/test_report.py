@@ -1,0 +1,153 @@
+"""The command that reproduces tables: what it trains, what it takes from before, what it writes and refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.report import main
+from cldnn_lab.reporting.tables.definition import read_table
+
+TABLE = """\
+title: Two small networks
+source: made up for a test
+sections:
+  sizes:
+    title: Two sizes
+    overrides: [model=cnn_example, data=random, data.train_limit=64, data.test_limit=32, batch_size=32, epochs=4]
+    figures: {test_accuracy: accuracy, test_loss: loss, parameters: parameters}
+    train_examples: 64
+    published: 4 epochs of 64 pictures
+    curves: [loss]
+    rows:
+      large: {label: large, published: {test_accuracy: 0.11, parameters: 32076}}
+      small: {label: small, overrides: [model.units=8], published: {test_accuracy: 0.09}, note: It has 8 units.}
+    checks:
+      - {says: The large one beats the small one, figure: test_accuracy, order: [large, small]}
+    budgets:
+      quick: {training: 0.5, data: 0.5, seeds: 2, gives_up: everything}
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.yaml"
+    path.write_text(TABLE)
+    return path
+
+
+def _report(*arguments: str) -> int:
+    return main(["table=small.yaml", "launcher=serial", *arguments])
+
+
+def _read(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "outputs" / "report" / "runs.csv")
+
+
+def test_a_table_trains_what_is_missing_and_prints_every_published_figure(table: Path, tmp_path: Path) -> None:
+    assert _report("seeds=2") == 0
+    folder = tmp_path / "outputs" / "report" / "small"
+    for name in ("table.md", "table.csv", "table.tex", "table.html"):
+        assert (folder / name).is_file()
+    text = (folder / "table.md").read_text()
+    for published in ("11.00", "9.00", "32,076"):
+        assert published in text
+    runs = _read(tmp_path)
+    assert len(runs) == 4 and set(runs["experiment"]) == {"small/sizes/large", "small/sizes/small"}
+    # Every printed mean is that of the recorded runs.
+    printed = pd.read_csv(folder / "table.csv")
+    accuracy = printed[(printed["figure"] == "test_accuracy") & (printed["row"] == "large")]
+    recorded = runs[runs["experiment"] == "small/sizes/large"]["test_accuracy"]
+    assert accuracy["mean"].item() == pytest.approx(recorded.mean())
+
+    trained = sorted((tmp_path / "outputs" / "report" / "runs").glob("*/*/metrics.json"))
+    stamps = [path.stat().st_mtime_ns for path in trained]
+    assert _report("seeds=3") == 0  # goes on: the runs that are there stay
+    assert [path.stat().st_mtime_ns for path in trained] == stamps
+    assert len(_read(tmp_path)) == 6
+
+
+def test_smaller_budgets_are_other_runs_and_the_table_says_so(table: Path, tmp_path: Path) -> None:
+    assert _report("budget=quick") == 0
+    runs = _read(tmp_path)
+    assert set(runs["epochs"]) == {2} and set(runs["train_examples"]) == {32} and set(runs["budget"]) == {"quick"}
+    text = (tmp_path / "outputs" / "report" / "small" / "table.md").read_text()
+    assert "2 epochs" in text and "everything" in text
+    assert _report("budget=quick", "budget.epochs=1", "seeds=1") == 0
+    assert set(_read(tmp_path)["epochs"]) == {1, 2}
+
+
+def test_a_table_is_printed_again_from_its_records_alone(table: Path, tmp_path: Path) -> None:
+    assert _report("budget=quick") == 0
+    first = tmp_path / "outputs" / "report"
+    again = ("train=false", "output=again", "runs=nowhere", "budget=recorded", f"records={first / 'runs.csv'}")
+    assert _report(*again) == 0
+    for name in ("table.md", "table.csv", "table.tex", "table.html"):
+        assert (tmp_path / "again" / "small" / name).read_text() == (first / "small" / name).read_text()
+
+
+def test_nothing_is_trained_where_nothing_is_to_be(table: Path, tmp_path: Path) -> None:
+    assert _report("train=false") == 0
+    assert not (tmp_path / "outputs" / "report" / "runs").exists()
+    assert "not run" in (tmp_path / "outputs" / "report" / "small" / "table.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "table: say which"),
+        (("table=00l",), "did you mean"),
+        (("table=small.yaml", "budget=fast"), "budget: fast: no such budget"),
+        (("table=small.yaml", "budget.data=2"), "budget.data: 2 must be a share"),
+        (("table=small.yaml", "budget.epochs=0"), "budget.epochs: 0 must be"),
+        (("table=small.yaml", "budget.dat=0.5"), "budget.dat: unknown key; did you mean data"),
+        (("table=small.yaml", "seeds=none"), "seeds: 'none' must be"),
+        (("table=small.yaml", "launcher=joblb"), "did you mean joblib"),
+        (("table=small.yaml", "records=none.csv"), "records: there is no"),
+        (("tables=001",), "tables: unknown key; did you mean table"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    table: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], sentence: str
+) -> None:
+    assert main(arguments or ["seeds=3"]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ("order: [large, small]", "order: [large, smal]", "did you mean small"),
+        ("order: [large, small]", "order: [large]", "two rows or more"),
+        ("figure: test_accuracy", "figure: test_acuracy", "did you mean test_accuracy"),
+        ("test_loss: loss, ", "", None),
+        ("parameters: parameters", "", "a row has a published parameters"),
+        ("curves: [loss]", "curve: [loss]", "did you mean curves"),
+        ("seeds: 2", "seeds: two", "seeds"),
+        ("title: Two small networks", "title: [", "cannot be read"),
+    ],
+)
+def test_a_mistake_in_a_table_names_the_file_and_the_key(
+    table: Path, before: str, after: str, sentence: str | None
+) -> None:
+    table.write_text(TABLE.replace(before, after))
+    if sentence is None:
+        read_table(str(table))
+        return
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        read_table(str(table))
+    assert "small.yaml" in str(caught.value)
+
+
+def test_a_row_with_a_mistake_is_named_before_anything_is_trained(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.write_text(TABLE.replace("model.units=8", "model.unit=8"))
+    assert _report() == 2
+    told = capsys.readouterr().err
+    assert "sections.sizes.rows.small" in told and "unit" in told
+    assert not (tmp_path / "outputs" / "report" / "runs").exists()
