@@ -740,3 +740,12 @@ def test_unfit_arrays(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"evil.npy is refused"):
         load("arrays", tmp_path, path=str(tmp_path / "evil.npy"))
     assert not mark.exists()
+
+
+def test_data_are_generated_though_the_files_are_there_where_that_is_asked_for(tmp_path: Path) -> None:
+    shape_folder(tmp_path / "shapes")
+    drawn = load("shapes", tmp_path, generate=True, train_size=9, test_size=6)
+    assert drawn.synthetic and len(drawn.train) == 9
+    assert fingerprint(drawn) == fingerprint(load("shapes", tmp_path / "nowhere", train_size=9, test_size=6))
+    with pytest.raises(ConfigError, match=r"data\.generate: nothing is generated where data\.path"):
+        load("shapes", tmp_path, generate=True, path=str(tmp_path / "shapes"))

@@ -67,3 +67,21 @@ class DataConfig:
         """Refuse ``classes`` where there is nothing to choose, because the data set ``why``."""
         if self.classes is not None:
             raise ConfigError(f"data.classes: {self.name} {why}, so classes must stay null.")
+
+
+@dataclass
+class GeneratingConfig(DataConfig):
+    """What a data set has that the project generates where its published files are missing.
+
+    Attributes:
+        path: where the files are; null to look under ``data_root``, and to generate where none are there.
+        generate: generate them even where the files are found.
+    """
+
+    path: str | None = None
+    generate: bool = False
+
+    def check(self) -> None:
+        super().check()
+        if self.generate and self.path is not None:
+            raise ConfigError("data.generate: nothing is generated where data.path says what to read; leave one out.")

@@ -30,8 +30,8 @@ RESULTS_VERSION = 1
 
 # Settings that leave the result alone: where and how fast it is computed, what is kept or shown of it.
 WITHOUT_EFFECT = frozenset({
-    "threads", "batches_per_call", "data_on_device", "data_root", "data.path", "logger", "diagnostics", "about",
-    "objective", "resume", "checkpoint", "sweep", "verbose",
+    "threads", "batches_per_call", "data_on_device", "data_root", "data.path", "data.generate", "logger", "diagnostics",
+    "about", "objective", "resume", "checkpoint", "sweep", "verbose",
 })  # fmt: skip
 # Parts of a Config that are not part of the training; whatever part is not named here counts.
 _PARTS_WITHOUT_EFFECT = ("choices", "diagnostics", "loggers")

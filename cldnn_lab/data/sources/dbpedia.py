@@ -17,7 +17,7 @@ from cldnn_lab.data.classes import choose_classes, keep_classes
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.generated_text import generate_entries
-from cldnn_lab.data.options import DataConfig
+from cldnn_lab.data.options import GeneratingConfig
 from cldnn_lab.data.preparation import BYTES, PADDING, UNKNOWN, Texts
 
 FILES = ("train_medium.csv", "test_medium.csv")
@@ -30,7 +30,7 @@ Table = Sequence[tuple[int, str, str]]
 
 
 @dataclass
-class Options(DataConfig):
+class Options(GeneratingConfig):
     """Encyclopedia entries by subject, as word ids or as bytes; generated text where the CSVs are missing.
 
     Attributes:
@@ -44,7 +44,6 @@ class Options(DataConfig):
         one_hot: give each byte as a vector of 256 (chars only); a hundred times the memory of ids.
     """
 
-    path: str | None = None
     tokens: str = field(default="words", metadata={"choices": ("words", "chars")})
     column: str = field(default="paragraph", metadata={"choices": ("title", "paragraph")})
     length: int = field(default=100, metadata={"min": 1, "unit": "tokens"})
@@ -66,7 +65,7 @@ def load(config: Options, data_root: Path) -> Dataset:
         ConfigError: for missing, truncated, corrupt or unfit files, naming the file.
     """
     place = check_given(config.path)
-    found = find([place] if place else list_folders(data_root, ["dbpedia"]), FILES)
+    found = None if config.generate else find([place] if place else list_folders(data_root, ["dbpedia"]), FILES)
     if place and not found:
         raise ConfigError(f"data.path: {place} is not a folder with {' and '.join(FILES)}.")
     tables: list[Table]

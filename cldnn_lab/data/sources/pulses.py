@@ -24,7 +24,7 @@ import numpy as np
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given, find, list_folders
-from cldnn_lab.data.options import DataConfig
+from cldnn_lab.data.options import GeneratingConfig
 from cldnn_lab.data.safe_pickle import load_array
 
 FILES = ("pulsedata1-trn.npy", "pulsedata1-val.npy")
@@ -33,7 +33,7 @@ HEIGHTS = (0.5, 1.0)
 
 
 @dataclass
-class Options(DataConfig):
+class Options(GeneratingConfig):
     """Square pulses and the triangles that answer them, a value per time step: the published files, or made after them.
 
     Attributes:
@@ -46,7 +46,6 @@ class Options(DataConfig):
         seed: draws the sequences.
     """
 
-    path: str | None = None
     reversed: bool = False
     train_size: int = field(default=500, metadata={"min": 2, "unit": "sequences"})
     test_size: int = field(default=500, metadata={"min": 2, "unit": "sequences"})
@@ -66,7 +65,7 @@ def load(config: Options, data_root: Path) -> Dataset:
         ConfigError: for missing, corrupt or unfit files, naming the file.
     """
     place = check_given(config.path)
-    found = find([place] if place else list_folders(data_root, ["pulses"]), FILES)
+    found = None if config.generate else find([place] if place else list_folders(data_root, ["pulses"]), FILES)
     if place and not found:
         raise ConfigError(f"data.path: {place} is not a folder with {' and '.join(FILES)}.")
     if found:

@@ -28,7 +28,7 @@ from cldnn_lab.data.classes import choose_classes, keep_classes
 from cldnn_lab.data.dataset import Dataset, Split
 from cldnn_lab.data.files import check_given, find, list_folders
 from cldnn_lab.data.labels import number_classes
-from cldnn_lab.data.options import DataConfig
+from cldnn_lab.data.options import GeneratingConfig
 from cldnn_lab.data.pictures import read_pictures
 from cldnn_lab.data.preparation import Pictures
 
@@ -37,7 +37,7 @@ CLASSES = {"crt": ("rectangle", "circle", "triangle"), "r3": ("square", "lying",
 
 
 @dataclass
-class Options(DataConfig):
+class Options(GeneratingConfig):
     """Pictures of 64x64 with one shape each: the published folders, or drawn by the project after them.
 
     Attributes:
@@ -49,7 +49,6 @@ class Options(DataConfig):
     """
 
     kind: str = field(default="crt", metadata={"choices": ("crt", "r3")})
-    path: str | None = None
     train_size: int = field(default=500, metadata={"min": 3, "unit": "pictures"})
     test_size: int = field(default=1000, metadata={"min": 3, "unit": "pictures"})
     seed: int = field(default=1, metadata={"min": 0, "max": 2**32 - 1})
@@ -66,7 +65,7 @@ def load(config: Options, data_root: Path) -> Dataset:
     places = [place] if place else list_folders(data_root, ["shapes", config.kind])
     sets = [f"{config.kind}-trn", f"{config.kind}-val"]
     wanted = [*sets, *(f"{name}_trg.csv" for name in sets)]
-    found = find(places, wanted)
+    found = None if config.generate else find(places, wanted)
     if place and not found:
         raise ConfigError(f"data.path: {place} lacks one of {', '.join(wanted)}.")
     if found:
