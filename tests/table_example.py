@@ -54,6 +54,7 @@ def make_runs(section: Section, seeds: int) -> pd.DataFrame:
                         "date": f"2026-01-{10 + seed}",
                         "data_source": f"made up for {variant or 'a test'}",
                         "synthetic_data": True,
+                        "validated_on": "test",
                         "fingerprint": f"{section.name}{variant}{row}{seed}",
                         "setting_fingerprint": f"{row}{seed if row == 'tanh' else ''}",
                         "test_accuracy": np.nan if failed else accuracy,

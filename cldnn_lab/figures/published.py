@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cldnn_lab.figures import style
 
@@ -57,7 +58,7 @@ def draw_published(
     handles = {label: handle for axes in every for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     if handles:
         figure.legend(
-            handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles), fontsize=8, frameon=False
+            handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False
         )
     style.set_title(figure, title)
     return style.save(figure, path, origin)
@@ -93,4 +94,6 @@ def _draw_panel(axes: Axes, bars: Sequence[Bar]) -> None:
             axes.plot(*zip(*known, strict=True), linestyle="", markeredgewidth=1.6, label=label, zorder=3, **look)
     if not axes.get_legend_handles_labels()[0]:
         axes.text(0.5, 0.5, "nothing measured yet", transform=axes.transAxes, ha="center", va="center")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     style.add_grid(axes)

@@ -73,7 +73,7 @@ def draw_table_curves(
     if len(means) > MOST_IN_ONE:
         figure.supxlabel("epoch", fontsize=9)
         figure.supylabel(name + scale, fontsize=9)
-        figure.legend(handles=kinds, loc="outside upper right", ncols=2, fontsize=8, frameon=False)
+        every[0].legend(handles=kinds, fontsize=7.5)
     else:
         every[0].set_xlabel("epoch")
         every[0].set_ylabel(name + scale)

@@ -28,6 +28,8 @@ PUBLISHED, DIFFERENCE, PREDICTION, INSIDE, TEST_SET = (
     "published inside?",
     "test-set interval",
 )
+# Characters of a column of words that is not broken into lines.
+_LONGEST_WORDS = 28
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,16 @@ class Grid:
     def width(self) -> int:
         """Characters of its longest lines, without the first column."""
         return sum(
-            max([*map(len, column.head.split()), *(len(row[place].text) for row in self.rows)]) + 2
-            for place, column in enumerate(self.columns)
-            if place
+            _LONGEST_WORDS if self.wraps(place) else self._measure(place) + 2 for place in range(1, len(self.columns))
         )
+
+    def wraps(self, place: int) -> bool:
+        """Whether a column has words that are better broken into lines."""
+        return place == 0 or (self.columns[place].left and self._measure(place) > _LONGEST_WORDS)
+
+    def _measure(self, place: int) -> int:
+        texts = [*self.columns[place].head.split(), *(row[place].text for row in self.rows)]
+        return max(map(len, texts))
 
 
 def lay_out(measured: Measured) -> Grid:
@@ -115,7 +123,7 @@ def lay_out(measured: Measured) -> Grid:
             marks[name].append(number)
     rows = []
     for name, row in section.rows.items():
-        for place, figure in enumerate(section.figures):
+        for place, figure in enumerate(_list_figures(measured, name)):
             cells = [Cell("") if place else Cell(row.label, marks[name])]
             cells += [Cell(name_figure(measured, figure))] if several else []
             for variant in heads:
@@ -155,6 +163,15 @@ def name_figure(measured: Measured, figure: str) -> str:
     heading = measured.section.figures[figure]
     unit = UNITS.get(find_kind(figure))
     return heading if unit is None or heading.endswith(f", {unit}") else f"{heading}, {unit}"
+
+
+def _list_figures(measured: Measured, row: str) -> list[str]:
+    """The figures of a row that has any; of one that has none the first, as one line is enough to say so."""
+    figures = list(measured.section.figures)
+    known = {
+        one.figure for one in measured.measurements if one.row == row and (one.published is not None or one.values)
+    }
+    return [figure for figure in figures if figure in known] or figures[:1]
 
 
 def _name_group(measured: Measured, variant: str) -> str:

@@ -100,8 +100,8 @@ def _write_row(grid: Grid, row: Sequence[Cell]) -> str:
     first, *others = row
     cells = [f'<th scope="row" class="left">{_write_cell(first)}</th>']
     cells += [
-        f"<td{_name_class('left' if column.left else '')}>{_write_cell(cell)}</td>"
-        for column, cell in zip(grid.columns[1:], others, strict=True)
+        f"<td{_name_class(_choose_class(grid, place))}>{_write_cell(cell)}</td>"
+        for place, cell in enumerate(others, start=1)
     ]
     return "".join(cells)
 
@@ -111,6 +111,12 @@ def _write_cell(cell: Cell) -> str:
     if cell.link:
         text = f'<a href="{_escape(cell.link)}">{text}</a>'
     return f"{text}<sup>{', '.join(map(str, cell.marks))}</sup>" if cell.marks else text
+
+
+def _choose_class(grid: Grid, place: int) -> str:
+    if not grid.columns[place].left:
+        return ""
+    return "left words" if grid.wraps(place) else "left"
 
 
 def _name_class(name: str) -> str:

@@ -64,8 +64,10 @@ _SPECIAL = {
     "\n": " ",
 }
 # Characters of a line at each size of type, beside the first column.
-_SIZES = ((95, r"\small", 50), (112, r"\footnotesize", 45), (135, r"\scriptsize", 42))
+_SIZES = ((115, r"\small", 50), (130, r"\footnotesize", 45), (150, r"\scriptsize", 42))
 _SMALLEST = (r"\tiny", 40)
+# Tables of so few lines are not broken over pages.
+_SHORT = 15
 # Characters of a line of a head.
 _HEAD = 11
 
@@ -92,18 +94,17 @@ def write_grid(grid: Grid) -> str:
     """A longtable, its heads repeated on each page."""
     size, first = next(((size, first) for most, size, first in _SIZES if grid.width <= most), _SMALLEST)
     columns = "".join(
-        rf">{{\raggedright\arraybackslash}}p{{{first}mm}}" if not place else "l" if column.left else "r"
+        rf">{{\raggedright\arraybackslash}}p{{{first}mm}}" if grid.wraps(place) else "l" if column.left else "r"
         for place, column in enumerate(grid.columns)
     )
     heads = " & ".join(_write_head(column.head, column.left) for column in grid.columns)
     # A page does not end between the lines of one row.
-    blocks = "\n".join(
-        " \\\\*\n".join(" & ".join(map(_write_cell, row)) for row in block) + r" \\" for block in grid.blocks
-    )
+    between = " \\\\*\n" if len(grid.rows) <= _SHORT else " \\\\\n"
+    blocks = between.join(" \\\\*\n".join(" & ".join(map(_write_cell, row)) for row in block) for block in grid.blocks)
     return (
         f"{{{size}\\setlength{{\\tabcolsep}}{{3pt}}\n\\begin{{longtable}}{{@{{}}{columns}@{{}}}}\n\\toprule\n"
         f"{_write_groups(grid)}{heads} \\\\\n\\midrule\n\\endhead\n\\bottomrule\n\\endlastfoot\n"
-        f"{blocks}\n\\end{{longtable}}}}"
+        f"{blocks} \\\\\n\\end{{longtable}}}}"
     )
 
 

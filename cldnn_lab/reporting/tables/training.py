@@ -73,7 +73,7 @@ def _describe_measured(measured: Measured) -> list[str]:
         budgets = ", ".join(f"{name} ({count(number, 'run')})" for name, number in others.items())
         found.append(f"Runs of another budget than {measured.budget_name} are among them: {budgets}.")
     elif len(trainings) > 1 and not measured.budget.epochs:
-        found.append("Where rows differ in their training, those of the document do.")
+        found.append("Rows that differ in it differ in the document, too.")
     return found
 
 

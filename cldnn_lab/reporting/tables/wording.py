@@ -58,9 +58,11 @@ def explain_columns(measured: Measured) -> str:
         parts.append("Test-set interval: what so many test examples can tell of the mean (Wilson, 95 %).")
     if measured.conclusions:
         tests = sum(len(conclusion.comparisons) for conclusion in measured.conclusions)
+        tested = measured.tested_variant
+        on = f", on {measured.section.variants[tested].label}" if tested else ""
         parts.append(
-            "Conclusions: paired over the same seeds; the mean difference is the first of the pair less the second, "
-            "turned so that + is in favour of the conclusion; its BCa bootstrap interval needs "
+            f"Conclusions{on}: paired over the same seeds; the mean difference is the first of the pair less the "
+            "second, turned so that + is in favour of the conclusion; its BCa bootstrap interval needs "
             f"{FEWEST_RESAMPLED} seeds; p of the exact two-sided sign-flip test, and corrected by Holm over the "
             f"table’s {count(tests, 'comparison')}."
         )
