@@ -128,6 +128,11 @@ class Measured:
         """Names of the kinds of data; one that is empty for a section without."""
         return list(self.section.variants) or [ONLY]
 
+    @property
+    def tested_variant(self) -> str:
+        """The first kind of data that has completed runs: the conclusions are tested on it."""
+        return find_tested_variant(self.variants, self.runs)
+
     def find(self, row: str, figure: str, variant: str) -> Measurement:
         """The measurement of one cell."""
         return next(one for one in self.measurements if (one.row, one.figure, one.variant) == (row, figure, variant))
@@ -160,10 +165,16 @@ def measure(table: Table, section: Section, budget_name: str, runs: pd.DataFrame
         for figure in section.figures
         for variant in variants
     ]
-    tested = next((one for one in variants if (completed["variant"] == one).any()), variants[0])
+    tested = find_tested_variant(variants, runs)
     conclusions = _conclude(section, {(m.row, m.figure): m.values for m in measurements if m.variant == tested})
     budget = section.budgets[budget_name]
     return Measured(table, section, budget_name, budget, runs, measurements, conclusions)
+
+
+def find_tested_variant(variants: Sequence[str], runs: pd.DataFrame) -> str:
+    """The first kind of data that has completed runs; the first of all if none has."""
+    have = set(runs["variant"][runs["status"] == "completed"])
+    return next((one for one in variants if one in have), variants[0])
 
 
 def _measure(runs: pd.DataFrame, section: Section, row: str, figure: str, variant: str, *, first: bool) -> Measurement:

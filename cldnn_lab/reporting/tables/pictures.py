@@ -1,0 +1,90 @@
+"""The pictures of a section, drawn from what its table prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from cldnn_lab.figures.published import MOST_PANELS, Bar, draw_published
+from cldnn_lab.figures.table_curves import draw_table_curves
+from cldnn_lab.reporting.page.contents import find_validated_on
+from cldnn_lab.reporting.tables.layout import name_figure
+from cldnn_lab.reporting.tables.measure import Measured, Measurement, find_kind
+from cldnn_lab.reporting.tables.provenance import count_values, read_column
+from cldnn_lab.reporting.tables.wording import CURVES_PICTURE, PUBLISHED_PICTURE
+
+
+def draw_pictures(measured: Measured, folder: Path) -> list[str]:
+    """Draw into ``folder`` and return the names of the files: published beside measured, and the section's curves as
+    far as its runs have histories."""
+    section = measured.section
+    drawn = []
+    figures = _choose_figures(measured)
+    if figures:
+        panels = {
+            name_figure(measured, figure): [
+                _make_bar(measured.find(row, figure, measured.variants[0])) for row in section.rows
+            ]
+            for figure in figures
+        }
+        labels = [row.label for row in section.rows.values()]
+        path = folder / f"{section.name}{PUBLISHED_PICTURE}"
+        drawn.append(draw_published(panels, labels, path, title=section.title, origin=_find_origin(measured)))
+    histories = _read_histories(measured)
+    tested = find_validated_on(measured.runs)
+    for metric in section.curves:
+        if any(metric in history or f"val_{metric}" in history for _, own in histories for history in own):
+            path = folder / f"{section.name}_{metric}{CURVES_PICTURE}"
+            title = f"{section.title}: {metric.replace('_', ' ')}"
+            drawn.append(
+                draw_table_curves(
+                    histories, metric, path, title=title, origin=_find_origin(measured), test_label=tested
+                )
+            )
+    return [path.name for path in drawn]
+
+
+def _choose_figures(measured: Measured) -> list[str]:
+    """Those that were published, first; figures of nothing but counts and times are for the table alone."""
+    section = measured.section
+    published = {figure for row in section.rows.values() for figure in row.published}
+    known = [
+        figure
+        for figure in section.figures
+        if figure in published or any(one.values for one in measured.measurements if one.figure == figure)
+    ]
+    order = sorted(known, key=lambda figure: (figure not in published, find_kind(figure) in ("count", "time")))
+    return order[:MOST_PANELS]
+
+
+def _make_bar(one: Measurement) -> Bar:
+    scale = 100 if find_kind(one.figure) == "share" else 1
+    summary = one.summary
+
+    def pair(low: float | None, high: float | None) -> tuple[float, float] | None:
+        return None if low is None or high is None else (scale * low, scale * high)
+
+    return Bar(
+        published=None if one.published is None else scale * one.published,
+        mean=None if summary.mean is None else scale * summary.mean,
+        interval=pair(summary.low, summary.high),
+        prediction=pair(summary.predicted_low, summary.predicted_high),
+    )
+
+
+def _read_histories(measured: Measured) -> list[tuple[str, list[pd.DataFrame]]]:
+    """The label of each row, and the histories of its runs on the first kind of data."""
+    runs = measured.runs[measured.runs["variant"] == measured.variants[0]]
+    found = []
+    for name, row in measured.section.rows.items():
+        texts = read_column(runs[runs["row"] == name], "history").astype(str)
+        found.append((row.label, [pd.DataFrame(json.loads(text)) for text in texts]))
+    return found
+
+
+def _find_origin(measured: Measured) -> str:
+    """Where the data of the first variant came from."""
+    runs = measured.runs[measured.runs["variant"] == measured.variants[0]]
+    return "; ".join(count_values(read_column(runs, "data_source")))
