@@ -20,11 +20,11 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from cldnn_lab import runs, train
+from cldnn_lab.config.composer import Composer
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.groups import CONFIGS
 from cldnn_lab.launch import monitor
 from cldnn_lab.launch.monitor import Monitor, format_seconds
-from cldnn_lab.launch.sweepers.composer import Composer
 from cldnn_lab.runs.objective import is_lower_better
 from cldnn_lab.runs.sweep import SWEEP, Job, Sweep
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from omegaconf import DictConfig
@@ -39,14 +39,14 @@ _PARTS_WITHOUT_EFFECT = ("choices", "diagnostics", "loggers")
 
 def compute_config_fingerprint(config: Config) -> str:
     """Digest of all in ``config`` that affects the result; nothing heavy is imported to tell."""
-    defaults = _list_defaults(Settings, "") | _list_defaults(type(config.data), "data.")
-    values: dict[str, Any] = {"results_version": RESULTS_VERSION}
-    for name, value in _list_parts(config).items():
-        if name in defaults and value != defaults[name]:
-            values[name] = None  # that a list is empty, or a value null, counts where neither is the default
-        if value != defaults.get(name):
-            values |= {key: one for key, one in _flatten(value, name).items() if one is not None}
-    return _digest(values)
+    return _digest(_collect(config))
+
+
+def compute_seed_fingerprints(config: Config, seeds: Iterable[int]) -> dict[int, str]:
+    """The same of a config with each of these seeds instead of its own."""
+    values = _collect(config)
+    values.pop("seed", None)
+    return {seed: _digest(values if seed == Settings.seed else values | {"seed": seed}) for seed in seeds}
 
 
 def compute_setting_fingerprint(config: Config) -> str:
@@ -89,6 +89,18 @@ def compare(before: Config, after: Config) -> list[str]:
         else:
             differences[f"{key}: {_format(old.get(key))} -> {_format(new.get(key))}"] = None
     return list(differences)
+
+
+def _collect(config: Config) -> dict[str, Any]:
+    """What a fingerprint is the digest of."""
+    defaults = _list_defaults(Settings, "") | _list_defaults(type(config.data), "data.")
+    values: dict[str, Any] = {"results_version": RESULTS_VERSION}
+    for name, value in _list_parts(config).items():
+        if name in defaults and value != defaults[name]:
+            values[name] = None  # that a list is empty, or a value null, counts where neither is the default
+        if value != defaults.get(name):
+            values |= {key: one for key, one in _flatten(value, name).items() if one is not None}
+    return values
 
 
 def _list_parts(config: Config) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from cldnn_lab.config.composer import Composer
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.launch.preflight import check_config, is_named, list_command, take_sweep_directory
-from cldnn_lab.launch.sweepers.composer import Composer
 from cldnn_lab.runs import lock
 from cldnn_lab.runs.fingerprint import compute_config_fingerprint
 from cldnn_lab.runs.objective import read_objective

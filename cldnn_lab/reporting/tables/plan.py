@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from cldnn_lab.config import explain
+from cldnn_lab.config.composer import Composer
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.groups import CONFIGS
 from cldnn_lab.config.schema import Config, parse
 from cldnn_lab.reporting.tables.definition import Budget, Row, Section, Table, Variant
 from cldnn_lab.reporting.tables.measure import ONLY
-from cldnn_lab.runs.fingerprint import compute_config_fingerprint
+from cldnn_lab.runs.fingerprint import compute_seed_fingerprints
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,13 @@ def plan_section(
     variants: dict[str, Variant | None] = {**section.variants} or {ONLY: None}
     planned = []
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        composer = Composer(loader, loader.load_configuration("train", [], run_mode=RunMode.MULTIRUN))
         for name, row in section.rows.items():
             for kind, variant in variants.items():
                 where = f"table {table.name}: sections.{section.name}.rows.{name}"
                 try:
-                    overrides, config = _compose(section, row, variant, budget, common)
+                    overrides, config = _compose(composer, section, row, variant, budget, common)
                 except ConfigError as mistake:
                     raise ConfigError(f"{where}: {mistake}") from None
                 planned.append(
@@ -81,7 +85,7 @@ def plan_section(
                         kind,
                         budget_name,
                         tuple(overrides),
-                        {seed: _identify(config, seed) for seed in range(1, budget.seeds + 1)},
+                        compute_seed_fingerprints(config, range(1, budget.seeds + 1)),
                         None if variant is None else variant.synthetic,
                         config,
                     )
@@ -90,11 +94,11 @@ def plan_section(
 
 
 def _compose(
-    section: Section, row: Row, variant: Variant | None, budget: Budget, common: Sequence[str]
+    composer: Composer, section: Section, row: Row, variant: Variant | None, budget: Budget, common: Sequence[str]
 ) -> tuple[list[str], Config]:
     overrides = [*section.overrides, *row.overrides, *(variant.overrides if variant else ()), *common]
-    overrides += _spend(_parse(overrides), section, budget) if not budget.is_published else []
-    return overrides, _parse(overrides)
+    overrides += _spend(_parse(composer, overrides), section, budget) if not budget.is_published else []
+    return overrides, _parse(composer, overrides)
 
 
 def _spend(own: Config, section: Section, budget: Budget) -> list[str]:
@@ -120,9 +124,9 @@ def _spend(own: Config, section: Section, budget: Budget) -> list[str]:
     return found
 
 
-def _parse(overrides: Sequence[str]) -> Config:
+def _parse(composer: Composer, overrides: Sequence[str]) -> Config:
     try:
-        composed = compose("train", list(overrides), return_hydra_config=True)
+        composed = composer.compose(overrides)
         choices = composed.hydra.runtime.choices
         return parse(OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"]), choices)
     except ConfigError:
@@ -131,9 +135,3 @@ def _parse(overrides: Sequence[str]) -> Config:
         if not explain.is_users_error(error):
             raise
         raise ConfigError(explain.explain(error)) from error
-
-
-def _identify(config: Config, seed: int) -> str:
-    return compute_config_fingerprint(
-        dataclasses.replace(config, settings=dataclasses.replace(config.settings, seed=seed))
-    )

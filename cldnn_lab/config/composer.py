@@ -1,4 +1,4 @@
-"""The configs of a sweep's jobs, composed as Hydra composes them, in a tenth of the time.
+"""The configs of many jobs, composed as Hydra composes them, in a tenth of the time.
 
 Hydra reads and merges all files anew for each job. Jobs that choose the same options of all config groups differ in
 values alone, which Hydra sets at the end: they are set here on a copy of what it composed once.
