@@ -64,7 +64,7 @@ _SPECIAL = {
     "\n": " ",
 }
 # Characters of a line at each size of type, beside the first column.
-_SIZES = ((115, r"\small", 50), (130, r"\footnotesize", 45), (150, r"\scriptsize", 42))
+_SIZES = ((118, r"\small", 50), (136, r"\footnotesize", 45), (160, r"\scriptsize", 40))
 _SMALLEST = (r"\tiny", 40)
 # Tables of so few lines are not broken over pages.
 _SHORT = 15
@@ -102,6 +102,7 @@ def write_grid(grid: Grid) -> str:
     heads = " & ".join(_write_head(column.head, column.left) for column in grid.columns)
     # A page does not end between the lines of one row.
     between = " \\\\*\n" if len(grid.rows) <= _SHORT else " \\\\\n"
+    between += "\\addlinespace[2pt]\n" if len(grid.rows) > len(grid.blocks) else ""
     blocks = between.join(" \\\\*\n".join(_write_block(block, first)) for block in grid.blocks)
     return (
         f"{{{size}\\setlength{{\\tabcolsep}}{{3pt}}\n\\begin{{longtable}}{{@{{}}{columns}@{{}}}}\n\\toprule\n"
