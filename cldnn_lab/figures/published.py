@@ -46,9 +46,9 @@ def draw_published(
         labels: of the rows, from top to bottom.
     """
     shown = dict(list(panels.items())[:MOST_PANELS])
-    names = [textwrap.fill(style.shorten(label, 2 * _LABEL), _LABEL) for label in labels]
+    names = [textwrap.fill(style.shorten(label, 3 * _LABEL), _LABEL) for label in labels]
     height = 1.7 + _HEIGHT * sum(max(1, 0.75 * (name.count("\n") + 1)) for name in names)
-    figure = Figure(figsize=(3.2 + 3.2 * len(shown), height), layout="constrained")
+    figure = Figure(figsize=(5 + 2.9 * len(shown), height), layout="constrained")
     every = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axes, (name, bars) in zip(every, shown.items(), strict=True):
         _draw_panel(axes, bars)
@@ -57,9 +57,7 @@ def draw_published(
     every[0].set_ylim(len(names) - 0.5, -0.5)
     handles = {label: handle for axes in every for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     if handles:
-        figure.legend(
-            handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False
-        )
+        figure.legend(handles.values(), handles.keys(), loc="outside right upper", fontsize=8, frameon=False)
     style.set_title(figure, title)
     return style.save(figure, path, origin)
 

@@ -58,8 +58,8 @@ def draw_table_curves(
             marks: dict[str, Any] = {"markersize": 4.5, "markevery": (place % step, step)}
             axes.plot(curve.index, curve, linestyle=dashes, linewidth=width, **look, **marks)
         if alone:
-            axes.set_title(textwrap.fill(style.shorten(label, 60), 30), fontsize=8.5)
-        looks.append(Line2D([], [], label=textwrap.fill(style.shorten(label, 60), 36), **look))
+            axes.set_title(textwrap.fill(style.shorten(label, 90), 32), fontsize=8.5)
+        looks.append(Line2D([], [], label=textwrap.fill(style.shorten(label, 90), 36), **look))
     kinds = [
         Line2D([], [], color=style.BLACK, linestyle="-", label=test_label),
         Line2D([], [], color=style.BLACK, linestyle="--", label="training"),

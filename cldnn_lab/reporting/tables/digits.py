@@ -80,6 +80,8 @@ def align(cells: Sequence[str]) -> list[str]:
     decimals = [max(len(fraction) for _, fraction in column) for column in columns]
     if len(columns) > 1 and any(len({len(fraction) for _, fraction in column}) > 1 for column in columns):
         return _align_words(cells)
+    # What is left of the first number is free: the column is set to the right.
+    widest[:1] = [""]
     padded = [
         TO.join(_pad(*part, widest[place], decimals[place]) for place, part in enumerate(parts)) for parts in split
     ]
@@ -110,7 +112,7 @@ def _split(cell: str) -> list[tuple[str, str]]:
 
 def _pad(whole: str, fraction: str, widest: str, decimals: int) -> str:
     """``decimals`` counts the point, as ``fraction`` has it."""
-    before = _pad_to(whole, widest)
+    before = _pad_to(whole, widest) if widest else ""
     after = DIGIT_SPACE * (decimals - max(1, len(fraction))) if decimals else ""
     point = POINT_SPACE if decimals and not fraction else ""
     return before + whole + fraction + point + after

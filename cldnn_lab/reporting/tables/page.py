@@ -66,7 +66,7 @@ def write_grid(grid: Grid) -> str:
     ]
     rows.append(f"<tr>{''.join(heads)}</tr>")
     blocks = [
-        "<tbody>\n" + "\n".join(f"<tr>{_write_row(grid, row)}</tr>" for row in block) + "\n</tbody>"
+        "<tbody>\n" + "\n".join(f"<tr>{cells}</tr>" for cells in _write_block(grid, block)) + "\n</tbody>"
         for block in grid.blocks
     ]
     return (
@@ -96,14 +96,18 @@ def _write_section(measured: Measured, pictures: Sequence[str], embedded: Mappin
     return parts
 
 
-def _write_row(grid: Grid, row: Sequence[Cell]) -> str:
-    first, *others = row
-    cells = [f'<th scope="row" class="left">{_write_cell(first)}</th>']
-    cells += [
-        f"<td{_name_class(_choose_class(grid, place))}>{_write_cell(cell)}</td>"
-        for place, cell in enumerate(others, start=1)
-    ]
-    return "".join(cells)
+def _write_block(grid: Grid, block: Sequence[Sequence[Cell]]) -> list[str]:
+    """Rows that belong together: their first cell is over the height of all."""
+    over = f' rowspan="{len(block)}"' if len(block) > 1 else ""
+    rows = []
+    for number, (first, *others) in enumerate(block):
+        cells = [] if number else [f'<th scope="rowgroup" class="left"{over}>{_write_cell(first)}</th>']
+        cells += [
+            f"<td{_name_class(_choose_class(grid, place))}>{_write_cell(cell)}</td>"
+            for place, cell in enumerate(others, start=1)
+        ]
+        rows.append("".join(cells))
+    return rows
 
 
 def _write_cell(cell: Cell) -> str:

@@ -64,12 +64,12 @@ _SPECIAL = {
     "\n": " ",
 }
 # Characters of a line at each size of type, beside the first column.
-_SIZES = ((115, r"\small", 50), (130, r"\footnotesize", 45), (150, r"\scriptsize", 42))
+_SIZES = ((118, r"\small", 50), (136, r"\footnotesize", 45), (160, r"\scriptsize", 40))
 _SMALLEST = (r"\tiny", 40)
 # Tables of so few lines are not broken over pages.
 _SHORT = 15
-# Characters of a line of a head.
-_HEAD = 11
+# Characters of a line of a head, and of a label.
+_HEAD, _LABEL_LINE = 11, 26
 
 
 def write_tex(sections: Sequence[Measured], pictures: Mapping[str, Sequence[str]]) -> str:
@@ -85,7 +85,9 @@ def write_tex(sections: Sequence[Measured], pictures: Mapping[str, Sequence[str]
         f"Published figures: {escape(table.source)}",
         rf"Made by \texttt{{{escape(write_command(sections))}}}",
     ]
-    for measured in sections:
+    for place, measured in enumerate(sections):
+        # A heading stays with its table.
+        parts += [r"\clearpage"] if place else []
         parts += _write_section(measured, pictures.get(measured.section.name, ()))
     return _PREAMBLE + "\n\n".join(parts) + "\n\n\\end{document}\n"
 
@@ -100,7 +102,8 @@ def write_grid(grid: Grid) -> str:
     heads = " & ".join(_write_head(column.head, column.left) for column in grid.columns)
     # A page does not end between the lines of one row.
     between = " \\\\*\n" if len(grid.rows) <= _SHORT else " \\\\\n"
-    blocks = between.join(" \\\\*\n".join(" & ".join(map(_write_cell, row)) for row in block) for block in grid.blocks)
+    between += "\\addlinespace[2pt]\n" if len(grid.rows) > len(grid.blocks) else ""
+    blocks = between.join(" \\\\*\n".join(_write_block(block, first)) for block in grid.blocks)
     return (
         f"{{{size}\\setlength{{\\tabcolsep}}{{3pt}}\n\\begin{{longtable}}{{@{{}}{columns}@{{}}}}\n\\toprule\n"
         f"{_write_groups(grid)}{heads} \\\\\n\\midrule\n\\endhead\n\\bottomrule\n\\endlastfoot\n"
@@ -157,6 +160,15 @@ def _write_groups(grid: Grid) -> str:
             rules.append(rf"\cmidrule(lr){{{place}-{place + width - 1}}}")
         place += width
     return f"{' & '.join(cells)} \\\\\n{''.join(rules)}\n" if cells else ""
+
+
+def _write_block(block: Sequence[Sequence[Cell]], width: int) -> list[str]:
+    """Rows that belong together; a long label may reach down beside the later ones instead of pushing them down."""
+    rows = [[_write_cell(cell) for cell in row] for row in block]
+    label = block[0][0].text
+    if _LABEL_LINE < len(label) <= _LABEL_LINE * len(block):
+        rows[0][0] = rf"\smash{{\parbox[t]{{{width}mm}}{{\raggedright {rows[0][0]}}}}}"
+    return [" & ".join(row) for row in rows]
 
 
 def _write_head(head: str, left: bool) -> str:
