@@ -107,8 +107,23 @@ def _print(
             records = name_records(records, planned)
         book.append([_measure(table, planned, records) for planned in plan[table.name]])
         written += write_table_files(book[-1], output / table.name)
-    written.append(write_records(output / RECORDS, records[records["experiment"].notna()]))
-    return [*written, *(write_book(book, output) if contents else ())]
+    records_file = write_records(output / RECORDS, records[records["experiment"].notna()])
+    print(_summarize(book))
+    return [*(write_book(book, output) if contents else written), records_file]
+
+
+def _summarize(book: Sequence[Sequence[Measured]]) -> str:
+    """A line for each section: how much of it stands."""
+    import pandas as pd
+
+    from cldnn_lab.reporting.tables.book import summarize_section
+
+    lines = [
+        {"table": f"{measured.table.name}/{measured.section.name}", **summarize_section(measured)}
+        for sections in book
+        for measured in sections
+    ]
+    return pd.DataFrame(lines).to_string(index=False)
 
 
 def _read_known(output: Path, settings: DictConfig) -> pd.DataFrame:

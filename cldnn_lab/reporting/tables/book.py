@@ -17,7 +17,7 @@ _LEGEND = (
     "A row is inside if all of its published figures that can be compared lie in the prediction interval of its runs. "
     "A conclusion cannot be told where the runs are too few, or their differences too small."
 )
-_HEADS = ("budget", "n", "rows inside", *(f"conclusions: {verdict}" for verdict in (HOLDS, FAILS, UNKNOWN)))
+HEADS = ("budget", "n", "rows inside", *(f"conclusions: {verdict}" for verdict in (HOLDS, FAILS, UNKNOWN)))
 
 
 def write_contents(tables: Sequence[Sequence[Measured]]) -> tuple[str, str]:
@@ -31,8 +31,8 @@ def write_contents(tables: Sequence[Sequence[Measured]]) -> tuple[str, str]:
 
 
 def _lay_out(tables: Sequence[Sequence[Measured]], file: str) -> Grid:
-    columns = [Column("table", left=True), Column("section", left=True), Column(_HEADS[0], left=True)]
-    columns += [Column(head) for head in _HEADS[1:]]
+    columns = [Column("table", left=True), Column("section", left=True), Column(HEADS[0], left=True)]
+    columns += [Column(head) for head in HEADS[1:]]
     rows = []
     for sections in tables:
         for place, measured in enumerate(sections):
@@ -41,13 +41,14 @@ def _lay_out(tables: Sequence[Sequence[Measured]], file: str) -> Grid:
                 [
                     Cell("" if place else table.title, link=None if place else f"{table.name}/{file}"),
                     Cell(measured.section.title, link=f"{table.name}/{file}#{measured.section.name}"),
-                    *map(Cell, _summarize(measured)),
+                    *map(Cell, summarize_section(measured).values()),
                 ]
             )
     return Grid(columns, rows)
 
 
-def _summarize(measured: Measured) -> list[str]:
+def summarize_section(measured: Measured) -> dict[str, str]:
+    """How much of a section stands, by :data:`HEADS`."""
     first = [one for one in measured.measurements if one.variant == measured.variants[0]]
     inside = {
         row: all(one.is_inside for one in first if one.row == row and one.is_inside is not None)
@@ -57,9 +58,10 @@ def _summarize(measured: Measured) -> list[str]:
     seeds = [one.summary.n for one in first if one.summary.n]
     low, high = min(seeds, default=0), max(seeds, default=0)
     verdicts = Counter(conclusion.verdict for conclusion in measured.conclusions)
-    return [
+    told = [
         measured.budget_name,
         str(low) if low == high else f"{low} to {high}",
         f"{sum(inside.values())} of {len(inside)}",
         *(str(verdicts[verdict]) for verdict in (HOLDS, FAILS, UNKNOWN)),
     ]
+    return dict(zip(HEADS, told, strict=True))

@@ -186,6 +186,8 @@ def _write_cells(measured: Measured, one: Measurement) -> dict[str, str]:
     published = [row.published[one.figure] for row in measured.section.rows.values() if one.figure in row.published]
     decimals = choose_decimals(kind, summary.mean, published)
     low, high = one.test_interval or (None, None)
+    if kind == "count":  # which all runs have in common
+        summary = replace(summary, low=None, high=None, predicted_low=None, predicted_high=None)
     return {
         PUBLISHED: format_published(kind, one.published),
         MEAN: format_number(kind, summary.mean, decimals),

@@ -26,8 +26,10 @@ RECORDS = "runs.csv"
 COLUMNS = (
     "experiment", "seed", "budget", "status", "fingerprint", "config_fingerprint", "setting_fingerprint", "device",
     "processor", "backend", "precision", "versions", "date", "data_source", "synthetic_data", "train_examples",
-    "test_examples", "epochs", "steps", "seconds", "train_seconds",
+    "test_examples", "epochs", "steps", "validated_on", "seconds", "train_seconds",
 )  # fmt: skip
+# Without these a line cannot be told from others; what else is missing is empty.
+_NEEDED = ("seed", "status", "fingerprint", "config_fingerprint", "setting_fingerprint")
 HISTORY = "history"
 # How a run may end that counts.
 _OVER = ("completed", "diverged")
@@ -75,7 +77,7 @@ def read_records(path: Path) -> pd.DataFrame:
         return _order(pd.DataFrame(columns=[*COLUMNS, HISTORY]))
     try:
         table = pd.read_csv(path, dtype={name: str for name in ("fingerprint", "config_fingerprint")})
-        missing = [name for name in COLUMNS if name not in table]
+        missing = [name for name in _NEEDED if name not in table]
         if missing:
             raise ValueError(f"it has no column {missing[0]}")
     except (OSError, ValueError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cldnn_lab.reporting.tables.digits import format_number
 from cldnn_lab.reporting.tables.footnotes import end_sentence
 from cldnn_lab.reporting.tables.measure import Measured
 from cldnn_lab.reporting.tables.provenance import count, describe_data, describe_machines, digest_runs, read_column
@@ -22,6 +23,7 @@ def list_remarks(measured: Measured) -> list[str]:
     :func:`~cldnn_lab.reporting.tables.footnotes.list_footnotes`."""
     remarks = [end_sentence(measured.section.note)] if measured.section.note else []
     remarks += describe_training(measured)
+    remarks += _describe_agreement(measured)
     remarks += [*_list_missing(measured), *_list_failures(measured), *_list_mixed(measured)]
     remarks += [*_warn_of_few_seeds(measured), *describe_data(measured), *describe_machines(measured)]
     digest = digest_runs(measured.runs)
@@ -67,6 +69,18 @@ def explain_columns(measured: Measured) -> str:
             f"table’s {count(tests, 'comparison')}."
         )
     return " ".join(parts)
+
+
+def _describe_agreement(measured: Measured) -> list[str]:
+    """Whether a smaller budget ranks the rows as the published one does."""
+    if measured.agreement is None:
+        return []
+    tau, rows = measured.agreement
+    figure = next(iter(measured.section.figures.values()))
+    return [
+        f"The order of the {rows} rows that have runs at the published budget too, by {figure}: Kendall’s tau between "
+        f"the budgets is {format_number('number', tau, 2)} (1: the same order; 0: none)."
+    ]
 
 
 def _list_missing(measured: Measured) -> list[str]:

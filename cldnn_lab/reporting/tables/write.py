@@ -26,6 +26,9 @@ CONTENTS, CONTENTS_PAGE = "README.md", "index.html"
 def write_table_files(sections: Sequence[Measured], folder: Path) -> list[Path]:
     """Write one document's tables, in every format, with their pictures.
 
+    Returns:
+        Those to be opened first.
+
     Raises:
         ConfigError: if somebody else's file has one of the names.
     """
@@ -33,19 +36,17 @@ def write_table_files(sections: Sequence[Measured], folder: Path) -> list[Path]:
     manifest.check(folder, NAMES)
     manifest.begin_list(folder)
     pictures = {measured.section.name: draw_pictures(measured, folder) for measured in sections}
-    frames, conclusions = map(to_frame, sections), map(to_conclusions_frame, sections)
-    written = [
+    write_table(folder / CSV, keep_whole(_join([to_frame(measured) for measured in sections])))
+    write_table(folder / CONCLUSIONS, keep_whole(_join([to_conclusions_frame(measured) for measured in sections])))
+    _write(folder / TEX, write_tex(sections, pictures))
+    return [
         _write(folder / MARKDOWN, write_markdown(sections, pictures)),
-        write_table(folder / CSV, keep_whole(_join(list(frames)))),
-        write_table(folder / CONCLUSIONS, keep_whole(_join(list(conclusions)))),
-        _write(folder / TEX, write_tex(sections, pictures)),
         _write(folder / PAGE, write_page(sections, pictures, folder)),
     ]
-    return [*written, *(folder / name for names in pictures.values() for name in names)]
 
 
 def write_book(tables: Sequence[Sequence[Measured]], folder: Path) -> list[Path]:
-    """Write the contents page of all tables, which are in folders of their names."""
+    """Write the contents page of all tables, which are in folders of their names; what was written."""
     markdown, page = write_contents(tables)
     return [_write(folder / CONTENTS, markdown), _write(folder / CONTENTS_PAGE, page)]
 
