@@ -98,7 +98,7 @@ class Settings:
         sweep: which combinations of a sweep's values are run.
         verbose: print what each job of a sweep says, not only that it ended.
         checkpoint: when to save what that takes.
-        about: what an experiment file says of itself: document, part, published and measured figures.
+        about: what an experiment file says of itself: document, part, title, note.
     """
 
     epochs: int = field(default=4, metadata={"min": 1})

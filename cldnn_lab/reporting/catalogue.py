@@ -1,6 +1,6 @@
-"""What the experiments reproduce, as tables: ``python -m cldnn_lab.reporting.catalogue > docs/experiments.md``.
+"""What the experiments are, as tables: ``python -m cldnn_lab.reporting.catalogue > docs/experiments.md``.
 
-Everything in them is read from the ``about`` of conf/experiment, so that a figure stands in one place.
+Everything in them is read from the ``about`` of conf/experiment.
 """
 
 from __future__ import annotations
@@ -26,18 +26,13 @@ _HEADINGS = {
 _INTRODUCTION = """\
 # Experiments
 
-Every part and every row of a results table in the five source reports, and the networks for RadioML that go with
-them. Each is run by
+The parts of the five source reports, and the networks for RadioML that go with them. Each is run by
 
     python -m cldnn_lab.train experiment=<name>
 
-and any of its settings can be overridden on the same line, such as `epochs=3`. *Published* is what the source
-prints. *Measured* is what this project got, and *on what* says with how much training, on which machine: where the
-budget is smaller than the published one, the figure shows that the network learns, not where it ends. Seconds are
-those of a whole run on a machine that other work shared, left out where the run was halted for a while. Data come from
-`data_root`; what is missing there is generated, and the remarks say so. *At 100 times the rate*: plain gradient
-descent in small steps goes nearly the same way in a hundredth of the steps, so a few epochs stand for hundreds; steps
-that large are noisier.
+and any of its settings can be overridden on the same line, such as `epochs=3`. Data come from `data_root`; what is
+missing there is generated, and the remarks say so. Published figures beside measured ones, row by row, are in the
+[tables](tables/README.md), which `python -m cldnn_lab.report table=<document>` makes.
 
 This page is written by `python -m cldnn_lab.reporting.catalogue` from the files in `conf/experiment`."""
 
@@ -56,7 +51,7 @@ class Experiment:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Its ``about``: document, part, title, published and measured figures, note, time."""
+        """Its ``about``: document, part, title, note."""
         about = OmegaConf.to_container(self.config.about)
         assert isinstance(about, dict)
         return {str(key): value for key, value in about.items()}
@@ -88,39 +83,15 @@ def write_page(listed: Iterable[Experiment]) -> str:
         sections.setdefault(experiment.name.split("/")[0], []).append(_write_row(experiment))
     lines = [_INTRODUCTION]
     for folder, rows in sections.items():
-        head = "| part | what | experiment | published | measured | on what | remarks |\n|---|---|---|---|---|---|---|"
+        head = "| part | what | experiment | remarks |\n|---|---|---|---|"
         lines.append(f"## {_HEADINGS.get(folder, folder)}\n\n{head}\n" + "\n".join(rows))
     return "\n\n".join(lines) + "\n"
 
 
 def _write_row(experiment: Experiment) -> str:
     about = experiment.about
-    measured = about.get("measured") or []
-    cells = (
-        about["part"],
-        about["title"],
-        f"`{experiment.name}`",
-        _format_figures(about.get("published") or {}),
-        "<br>".join(_format_figures(run["figures"]) for run in measured),
-        "<br>".join(_describe_budget(run) for run in measured) or f"not run; takes about {about['time']}",
-        about.get("note") or "",
-    )
+    cells = (about["part"], about["title"], f"`{experiment.name}`", about.get("note") or "")
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
-
-
-def _format_figures(figures: Mapping[str, float]) -> str:
-    """``{"test_accuracy": 0.98}`` as ``test accuracy 0.98``."""
-    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
-
-
-def _describe_budget(run: Mapping[str, Any]) -> str:
-    parts = [
-        run["budget"],
-        f"{run['seconds']:,.0f} s" if "seconds" in run else None,
-        run.get("device"),
-        run.get("backend"),
-    ]
-    return ", ".join(str(part) for part in parts if part)
 
 
 if __name__ == "__main__":
