@@ -228,7 +228,7 @@ def _collect(known: pd.DataFrame, runs: Path, tables: Sequence[Table]) -> pd.Dat
 
 
 def _find_missing(plan: Sequence[Sequence[Planned]], records: pd.DataFrame) -> list[tuple[Planned, int]]:
-    """Each row with each seed that has no run yet, those of one config once."""
+    """Each row with each seed that has no run yet; those of one config once, with the most diagnostics."""
     from cldnn_lab.reporting.tables.records import find_runs
 
     missing: dict[tuple[str, bool | None], tuple[Planned, int]] = {}
@@ -237,8 +237,11 @@ def _find_missing(plan: Sequence[Sequence[Planned]], records: pd.DataFrame) -> l
         have = set(zip(found["row"], found["variant"], found["seed"], strict=True))
         for one in planned:
             for seed, fingerprint in one.fingerprints.items():
-                if (one.row, one.variant, seed) not in have:
-                    missing.setdefault((fingerprint, one.synthetic), (one, seed))
+                if (one.row, one.variant, seed) in have:
+                    continue
+                known = missing.setdefault((fingerprint, one.synthetic), (one, seed))[0]
+                if len(one.config.diagnostics) > len(known.config.diagnostics):
+                    missing[fingerprint, one.synthetic] = (one, seed)
     return list(missing.values())
 
 

@@ -71,6 +71,7 @@ class Row:
         label: what it is, as the document says.
         overrides: of ``python -m cldnn_lab.train``, behind those of the section.
         published: figures that the document prints, by metric; ``parameters`` and times are metrics too.
+        at: further overrides at a smaller budget, by its name, such as a rate that fits fewer steps.
         note: what to know of the row; printed below the table.
         tried: what was tried to explain a difference of more than 2 points; printed below the table.
     """
@@ -78,6 +79,7 @@ class Row:
     label: str
     overrides: list[str] = field(default_factory=list)
     published: dict[str, float] = field(default_factory=dict)
+    at: dict[str, list[str]] = field(default_factory=dict)
     note: str | None = None
     tried: str | None = None
 
@@ -199,6 +201,13 @@ def _check(table: Table) -> Table:
         where = f"sections.{name}"
         if not section.rows:
             raise ConfigError(f"{where}.rows: a table needs a row.")
+        for label, row in section.rows.items():
+            for budget in row.at:
+                if budget not in section.budgets or section.budgets[budget].is_published:
+                    known = [one for one, made in section.budgets.items() if not made.is_published]
+                    raise ConfigError(
+                        f"{where}.rows.{label}.at: {budget}: no smaller budget; {suggest(budget, known)}."
+                    )
         for figure in {figure for row in section.rows.values() for figure in row.published}:
             if figure not in section.figures:
                 raise ConfigError(f"{where}.figures: a row has a published {figure}; give it a heading there.")

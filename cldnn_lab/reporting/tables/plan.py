@@ -15,7 +15,7 @@ from cldnn_lab.config.composer import Composer
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.groups import CONFIGS
 from cldnn_lab.config.schema import Config, parse
-from cldnn_lab.reporting.tables.definition import Budget, Row, Section, Table, Variant
+from cldnn_lab.reporting.tables.definition import Budget, Section, Table, Variant
 from cldnn_lab.reporting.tables.measure import ONLY
 from cldnn_lab.runs.fingerprint import compute_seed_fingerprints
 
@@ -73,8 +73,11 @@ def plan_section(
         for name, row in section.rows.items():
             for kind, variant in variants.items():
                 where = f"table {table.name}: sections.{section.name}.rows.{name}"
+                own = [*section.overrides, *row.overrides, *(variant.overrides if variant else ()), *common]
+                smaller = row.at.get(budget_name.split()[0], ())  # of quick also where the user changed its epochs
                 try:
-                    overrides, config = _compose(composer, section, row, variant, budget, common)
+                    overrides = own if budget.is_published else [*_spend(composer, own, section, budget), *smaller]
+                    config = _parse(composer, overrides)
                 except ConfigError as mistake:
                     raise ConfigError(f"{where}: {mistake}") from None
                 planned.append(
@@ -93,22 +96,14 @@ def plan_section(
     return planned
 
 
-def _compose(
-    composer: Composer, section: Section, row: Row, variant: Variant | None, budget: Budget, common: Sequence[str]
-) -> tuple[list[str], Config]:
-    overrides = [*section.overrides, *row.overrides, *(variant.overrides if variant else ()), *common]
-    overrides += _spend(_parse(composer, overrides), section, budget) if not budget.is_published else []
-    return overrides, _parse(composer, overrides)
-
-
-def _spend(own: Config, section: Section, budget: Budget) -> list[str]:
-    """What a smaller budget changes of a row.
+def _spend(composer: Composer, overrides: Sequence[str], section: Section, budget: Budget) -> list[str]:
+    """The overrides of a row at a smaller budget.
 
     Args:
-        own: the config of the row as it was published.
+        overrides: of the row as it was published.
     """
-    found = list(budget.overrides)
-    settings = own.settings
+    found = [*overrides, *budget.overrides]
+    settings = _parse(composer, overrides).settings
     if budget.epochs is not None:
         found += [f"epochs={budget.epochs}", "steps=null", "validate_every=null"]
     elif budget.training is not None and settings.steps is not None:

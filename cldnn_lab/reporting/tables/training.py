@@ -26,6 +26,7 @@ def describe_training(measured: Measured) -> list[str]:
         found.append(f"Budget {measured.budget_name}: each run is trained as published.")
     else:
         found.append(end_sentence(f"Budget {measured.budget_name}: {'; '.join(_list_cuts(measured.budget))}"))
+        found += _list_own_cuts(measured)
     if measured.budget.keeps:
         found.append(end_sentence(f"This budget keeps {measured.budget.keeps}"))
     if measured.budget.gives_up:
@@ -45,6 +46,15 @@ def _list_cuts(budget: Budget) -> list[str]:
     if budget.overrides:
         cuts.append(f"other than published: {', '.join(budget.overrides)}")
     return cuts
+
+
+def _list_own_cuts(measured: Measured) -> list[str]:
+    """What single rows have besides, by what they have."""
+    rows_of: dict[str, list[str]] = {}
+    for row in measured.section.rows.values():
+        if own := row.at.get(measured.budget_name.split()[0]):
+            rows_of.setdefault(", ".join(own), []).append(row.label)
+    return [f"With {own} besides: {list_labels(rows)}." for own, rows in rows_of.items()]
 
 
 def _describe_measured(measured: Measured) -> list[str]:
