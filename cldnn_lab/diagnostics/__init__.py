@@ -10,6 +10,7 @@ several share. It has
   :class:`~cldnn_lab.config.errors.ConfigError` before anything is trained;
 - ``listen(subject, folder, options, find_epoch) -> Listener``, where it has to be there while the network trains: the
   listener then writes the files, and ``run`` is for a network that was trained before;
+- ``read(folder) -> dict[str, float]``, where its files hold figures that tables of runs may show: these, by name;
 - ``NEEDS_NETWORK = False``, where it needs neither network nor data.
 
 Importing such a module imports neither Keras nor matplotlib nor pandas: its functions do, when they are called.
@@ -37,6 +38,7 @@ __all__ = [
     "list_files",
     "make_listeners",
     "needs_network",
+    "read_figures",
     "run_diagnostics",
 ]
 
@@ -119,6 +121,17 @@ def run_diagnostics(chosen: Mapping[str, Any], subject: Subject | None, folder: 
         module = find_diagnostic(name)
         files += module.run(None if subject is None else _set_threshold(subject, options), folder, options)
     return files
+
+
+def read_figures(folder: Path) -> dict[str, float]:
+    """The figures that diagnostics left in ``folder``, each as ``<diagnostic>.<name>``."""
+    modules = {name: find_diagnostic(name) for name in list_diagnostics()}
+    return {
+        f"{name}.{figure}": value
+        for name, module in modules.items()
+        if hasattr(module, "read")
+        for figure, value in module.read(folder).items()
+    }
 
 
 def _set_threshold(subject: Subject, options: Any) -> Subject:

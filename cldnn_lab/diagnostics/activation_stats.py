@@ -80,6 +80,17 @@ def run(subject: Subject, folder: Path, options: Options) -> list[Path]:
     return [write_table(folder / "activation_stats.csv", table), picture]
 
 
+def read(folder: Path) -> dict[str, float]:
+    """The statistics of each layer that were measured in ``folder``, as ``<layer>.<column>``."""
+    import pandas as pd
+
+    path = folder / FILES[0]
+    if not path.is_file():
+        return {}
+    table = pd.read_csv(path).set_index("layer").drop(columns="kind")
+    return {f"{layer}.{name}": float(value) for layer, row in table.iterrows() for name, value in row.items()}
+
+
 def _passes_on(layer: keras.layers.Layer) -> bool:
     """Whether a layer only passes values on, or moves them, so that it has no activity of its own."""
     import keras

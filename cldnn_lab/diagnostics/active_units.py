@@ -160,6 +160,18 @@ def write_files(rows: Sequence[tuple[Any, ...]], folder: Path, name: str, title:
     return [write_table(folder / f"{name}.csv", table), picture]
 
 
+def read(folder: Path) -> dict[str, float]:
+    """The active units of each layer that were counted last in ``folder``, as ``<layer>.training`` and
+    ``<layer>.test``."""
+    import pandas as pd
+
+    paths = [path for path in (folder / name for name in FILES if name.endswith(".csv")) if path.is_file()]
+    if not paths:
+        return {}
+    last = pd.read_csv(paths[0]).groupby("layer", sort=False).last()
+    return {f"{layer}.{mode}": float(last.loc[layer, mode]) for layer in last.index for mode in ("training", "test")}
+
+
 def draw(table: pd.DataFrame, path: Path, *, title: str, origin: str) -> Path:
     """Average number of active ReLU units per layer over the epochs, training mode against test mode.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,3 +47,14 @@ def run(subject: Subject, folder: Path, options: Options) -> list[Path]:
         )
         files.append(picture)
     return files
+
+
+def read(folder: Path) -> dict[str, float]:
+    """The metrics of each split that was measured in ``folder``, as ``<split>_<name>``."""
+    found: dict[str, float] = {}
+    for split in SPLITS:
+        path = folder / f"metrics_{split}.json"
+        if path.is_file():
+            metrics = json.loads(path.read_text(encoding="utf-8"))
+            found |= {f"{split}_{name}": value for name, value in metrics.items() if isinstance(value, (int, float))}
+    return found

@@ -111,6 +111,11 @@ def count_parameters(model: keras.layers.Layer) -> int:
     return sum(_count_values(variable) for variable in model.weights if id(variable) not in states)
 
 
+def count_layers(model: keras.Model) -> int:
+    """Number of layers with weights, those of models inside it included; a wrapper and what it wraps are one."""
+    return sum(count_layers(layer) if isinstance(layer, keras.Model) else bool(layer.weights) for layer in model.layers)
+
+
 def _fill_in(
     model: DictConfig,
     input_shape: tuple[int, ...],

@@ -18,7 +18,7 @@ from cldnn_lab.evaluation.predictor import Predictor
 from cldnn_lab.figures.confusion import draw_confusion
 from cldnn_lab.figures.curves import draw_curves
 from cldnn_lab.figures.snr import draw_accuracy_by_snr
-from cldnn_lab.models.build import count_parameters, summarize
+from cldnn_lab.models.build import count_layers, count_parameters, summarize
 from cldnn_lab.runs.directory import Run
 from cldnn_lab.training.outcome import Outcome
 from cldnn_lab.training.policy import Policy
@@ -84,6 +84,7 @@ def collect(
         "stopped_early": outcome.stopped_early,
         "validated_on": validated_on,
         "parameters": count_parameters(session.model),
+        "layers": count_layers(session.model),
         "epochs": outcome.steps / session.plan.per_epoch,
         "steps": outcome.steps,
         "seconds": seconds,
