@@ -42,7 +42,7 @@ class Experiment:
     """An experiment file.
 
     Attributes:
-        name: what ``experiment=`` takes, such as ``001/q7_gru``.
+        name: what ``experiment=`` takes, such as ``001/q7``.
         config: composed, with every default it overlays.
     """
 
