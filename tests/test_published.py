@@ -29,7 +29,7 @@ ERRORS = [0.26866, 0.26866, 0.03874, 0.0807, 0.0933]
 PARAMETERS = {"001": [1209, 185, 109, 109, 1671, 1237, 1237, 2128], "004": [1398597, 1398597, 6484330, 6753669, 325426]}
 TIMES = {"003": [26241, 22834, 4576, 6590, 2716, 2780, 1397, 1840, 1397, 533, 1444, 580, 1357, 680, 1842]}
 # All that they print, these among them.
-COUNTS = {"000": 0, "001": 32, "002": 27, "003": 54, "004": 57, "radioml": 17}
+COUNTS = {"000": 0, "001": 31, "002": 27, "003": 54, "004": 60, "radioml": 17}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_errors_of_the_pulses(tables: dict[str, Table]) -> None:
     assert sorted(_collect(tables["001"], "test_normalised_error")) == sorted(ERRORS)
 
 
-def test_every_conclusion_is_a_sentence_and_every_smaller_budget_says_what_it_gives_up(
+def test_every_smaller_budget_says_what_it_gives_up(
     tables: dict[str, Table],
 ) -> None:
     for table in tables.values():
