@@ -7,7 +7,8 @@ A file of conf/table is one document. Every section is printed as one table:
       configurations:
         title: Nine configurations
         overrides: [experiment=002/part1b]       of every row
-        figures: {test_accuracy: accuracy}       metrics that are printed, and their headings
+        figures: {test_accuracy: accuracy}       figures that are printed, and their headings: metrics of metrics.json
+                                                 or of a diagnostic, such as metrics.train_sensitivity
         rows:
           run1: {label: ReLU, overrides: [model.activation=relu], published: {test_accuracy: 0.49}}
         checks:
@@ -124,7 +125,8 @@ class Section:
     Attributes:
         title: its heading.
         overrides: of every row.
-        figures: the metrics that are printed, in this order, and the heading of each.
+        figures: the metrics that are printed, in this order, and the heading of each; those of a diagnostic, which the
+            overrides have to choose, as ``<diagnostic>.<name>``.
         rows: by name.
         checks: the document's conclusions.
         variants: by name; the first is compared with the published figures. Empty for the data as they are found.

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.diagnostics import read_figures
 from cldnn_lab.reporting.tables.plan import Planned
 from cldnn_lab.runs import state as states
 from cldnn_lab.runs.directory import ENVIRONMENT
@@ -43,7 +42,7 @@ def collect_records(folder: Path, figures: Collection[str], curves: Collection[s
     """Every finished run in a folder of runs and sweeps.
 
     Args:
-        figures: the metrics to keep.
+        figures: the metrics to keep, and figures of diagnostics, such as ``metrics.train_sensitivity``.
         curves: metrics whose curves to keep, such as ``loss``.
     """
     found = read_runs([folder], folder) if folder.is_dir() else None
@@ -55,9 +54,7 @@ def collect_records(folder: Path, figures: Collection[str], curves: Collection[s
         state, environment = states.read(run), _read_environment(run)
         if state is None or state.fingerprint is None:
             continue  # of before runs had fingerprints
-        # A figure with a dot in its name may be one of a diagnostic.
-        beside = read_figures(run) if any("." in figure for figure in figures) else {}
-        line = {name: values.get(name, beside.get(name)) for name in (*COLUMNS, *figures)}
+        line = {name: values.get(name) for name in (*COLUMNS, *figures)}
         line |= {
             "experiment": None,
             "budget": None,
