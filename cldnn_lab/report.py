@@ -152,7 +152,7 @@ def _read_arguments(arguments: Sequence[str]) -> DictConfig:
         raise ConfigError(f"{folder}: write key=value, such as table={folder}.")
     for key in given.get("budget", {}):
         if key not in _DEFAULTS["budget"]:
-            raise ConfigError(f"budget.{key}: unknown key; {suggest(key, defaults['budget'])}.")
+            raise ConfigError(f"budget.{key}: unknown key; {suggest(key, _DEFAULTS['budget'])}.")
     settings = OmegaConf.merge(_DEFAULTS, given)
     assert isinstance(settings, DictConfig)
     if settings.table is None:
