@@ -12,6 +12,7 @@ budget    published; quick; or another that the table has; recorded: of each sec
           training examples) change it
 seeds     runs of each row; by default as many as the budget says
 launcher  how the runs are trained: joblib (side by side, the default), serial, or another of conf/launcher
+estimate  false: do not measure, on the first steps of each row, how long the training will take
 train     false: print what was trained before, and train nothing
 output    where the tables go: <output>/<table>/table.md, .csv, .tex, .html, the figures, and for all a contents page;
           outputs/report by default
@@ -50,8 +51,13 @@ if TYPE_CHECKING:
     from cldnn_lab.reporting.tables.plan import Planned
 
 RECORDED, QUICK, ALL = "recorded", "quick", "all"
-_KEYS = ("table", "budget", "seeds", "launcher", "train", "output", "runs", "records", "data_root", "backend")
 _OUTPUT = "outputs/report"
+# What there is to set, and its defaults.
+_DEFAULTS: dict[str, Any] = {
+    "table": None, "budget": {"name": PUBLISHED, "epochs": None, "training": None, "data": None}, "seeds": None,
+    "launcher": "joblib", "estimate": True, "train": True, "output": _OUTPUT, "runs": f"{_OUTPUT}/runs",
+    "records": None, "data_root": None, "backend": None,
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,8 +89,9 @@ def report(arguments: Sequence[str], failed: list[int]) -> list[Path]:
     take_directory(str(output), "output", ours=True)
     if settings.train:
         for table in tables:
-            todo = _find_missing(plan[table.name], _collect(known, runs, [table]))
-            failed.extend(_train(table, todo, runs, settings))
+            records = _collect(known, runs, [table])
+            todo, count = _find_missing(plan[table.name], records), len(_find_missing(plan[table.name], records[:0]))
+            failed.extend(_train(table, todo, count, runs, settings))
     return _print(tables, plan, _collect(known, runs, tables), output, contents=settings.table == ALL)
 
 
@@ -140,23 +147,19 @@ def _read_known(output: Path, settings: DictConfig) -> pd.DataFrame:
 def _read_arguments(arguments: Sequence[str]) -> DictConfig:
     """The settings of the command line, with their defaults, checked."""
     named = [f"budget.name={one.removeprefix('budget=')}" if one.startswith("budget=") else one for one in arguments]
-    folder, given = parse_arguments(named, _KEYS)
+    folder, given = parse_arguments(named, list(_DEFAULTS))
     if folder is not None:
         raise ConfigError(f"{folder}: write key=value, such as table={folder}.")
-    defaults: dict[str, Any] = {
-        "table": None, "seeds": None, "launcher": "joblib", "train": True, "output": _OUTPUT, "runs": f"{_OUTPUT}/runs",
-        "records": None, "data_root": None, "backend": None,
-        "budget": {"name": PUBLISHED, "epochs": None, "training": None, "data": None},
-    }  # fmt: skip
     for key in given.get("budget", {}):
-        if key not in defaults["budget"]:
-            raise ConfigError(f"budget.{key}: unknown key; {suggest(key, defaults['budget'])}.")
-    settings = OmegaConf.merge(defaults, given)
+        if key not in _DEFAULTS["budget"]:
+            raise ConfigError(f"budget.{key}: unknown key; {suggest(key, _DEFAULTS['budget'])}.")
+    settings = OmegaConf.merge(_DEFAULTS, given)
     assert isinstance(settings, DictConfig)
     if settings.table is None:
         raise ConfigError(f"table: say which, such as table=001; known: {', '.join([ALL, *list_tables()])}.")
-    if not isinstance(settings.train, bool):
-        raise ConfigError(f"train: {settings.train!r} must be true or false.")
+    for key in ("estimate", "train"):
+        if not isinstance(settings[key], bool):
+            raise ConfigError(f"{key}: {settings[key]!r} must be true or false.")
     if settings.seeds is not None and not (isinstance(settings.seeds, int) and settings.seeds >= 1):
         raise ConfigError(f"seeds: {settings.seeds!r} must be a number of runs, 1 or more.")
     if settings.launcher not in (launchers := list_options("launcher")):
@@ -245,15 +248,23 @@ def _find_missing(plan: Sequence[Sequence[Planned]], records: pd.DataFrame) -> l
     return list(missing.values())
 
 
-def _train(table: Table, todo: Sequence[tuple[Planned, int]], runs: Path, settings: DictConfig) -> list[int]:
+def _train(
+    table: Table, todo: Sequence[tuple[Planned, int]], count: int, runs: Path, settings: DictConfig
+) -> list[int]:
     """Run what is missing as sweeps, one for each kind of data, since the same configs may stand for several; the exit
-    statuses of those that did not end well."""
+    statuses of those that did not end well.
+
+    Args:
+        count: of all runs that the table stands on.
+    """
     kinds: dict[str, list[tuple[Planned, int]]] = {}
     for one, seed in todo:
         if one.synthetic is False and not _has_files(one):
             continue
         kinds.setdefault(one.variant, []).append((one, seed))
     statuses = []
+    if kinds:
+        print(_announce(table, kinds, recorded=count - len(todo), settings=settings), flush=True)
     for kind, jobs in kinds.items():
         folder = runs / "-".join(part for part in (table.name, kind) if part)
         command = _make_command([[*one.overrides, f"seed={seed}"] for one, seed in jobs], folder, settings)
@@ -262,6 +273,19 @@ def _train(table: Table, todo: Sequence[tuple[Planned, int]], runs: Path, settin
             raise KeyboardInterrupt
         statuses += [status] if status else []
     return statuses
+
+
+def _announce(table: Table, kinds: dict[str, list[tuple[Planned, int]]], recorded: int, settings: DictConfig) -> str:
+    """What is going to be trained, and how long that will take."""
+    jobs = [one for kind in kinds.values() for one, _ in kind]
+    sentence = f"Table {table.name}: {len(jobs)} runs to train, {recorded} recorded"
+    if not settings.estimate:
+        return f"{sentence}."
+    from cldnn_lab.launch.estimate import estimate_seconds
+    from cldnn_lab.launch.monitor import format_seconds
+
+    seconds = estimate_seconds(Counter(one.overrides for one in jobs), settings.launcher)
+    return f"{sentence}: about {format_seconds(seconds)} with launcher={settings.launcher}."
 
 
 def _has_files(one: Planned) -> bool:

@@ -70,6 +70,7 @@ def train(config: Config, run: Run) -> dict[str, Any]:
     from cldnn_lab.training.listeners.history import History
     from cldnn_lab.training.listeners.progress import Progress
     from cldnn_lab.training.listeners.pruning import make_pruning
+    from cldnn_lab.training.listeners.time_limit import TimeLimit
     from cldnn_lab.training.reuse import use_compiled
     from cldnn_lab.training.session import prepare
     from cldnn_lab.training.stop import StopRequest
@@ -89,6 +90,7 @@ def train(config: Config, run: Run) -> dict[str, Any]:
         History(run.folder / runs.HISTORY),
         Progress(session.plan),
         Curves(run, dataset, title=title, x=x),
+        *([] if settings.max_seconds is None else [TimeLimit(settings.max_seconds)]),
         *make_callbacks(config.callbacks, run.folder, session.metrics, session.derived),
         *make_loggers(config, run.folder, session.plan),
         *listening.values(),

@@ -42,7 +42,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _report(*arguments: str) -> int:
-    return main(["table=small.yaml", "launcher=serial", *arguments])
+    return main(["table=small.yaml", "launcher=serial", "estimate=false", *arguments])
 
 
 def _read(folder: Path) -> pd.DataFrame:
@@ -176,3 +176,25 @@ def test_a_row_with_a_mistake_is_named_before_anything_is_trained(
     told = capsys.readouterr().err
     assert "sections.sizes.rows.small" in told and "unit" in told
     assert not (tmp_path / "outputs" / "report" / "runs").exists()
+
+
+def test_the_time_that_training_will_take_is_told_before_it_begins(
+    table: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert _report("budget=quick", "budget.epochs=2", "estimate=true") == 0
+    told = capfd.readouterr().out
+    assert "Table small: 4 runs to train, 0 recorded: about " in told
+    assert told.index("about ") < told.index("1/4")
+    assert _report("budget=quick", "budget.epochs=2", "estimate=true") == 0
+    assert "to train" not in capfd.readouterr().out
+
+
+def test_a_row_whose_first_steps_fail_is_told_before_the_others_train(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # That a kernel is larger than the image is found out once the network is built.
+    table.write_text(TABLE.replace("model.units=8", '"model.kernel_size=[20,20]"'))
+    assert _report("budget=quick", "estimate=true") == 2
+    told = capsys.readouterr().err
+    assert "first steps" in told and "kernel" in told and told.count("\n") == 1
+    assert not list((tmp_path / "outputs").rglob("metrics.json"))

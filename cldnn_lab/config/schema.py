@@ -69,6 +69,7 @@ class Settings:
         epochs: passes over the training set.
         steps: batches to train instead of ``epochs``, exactly; None to count epochs.
         validate_every: batches between two evaluations; None for one per epoch.
+        max_seconds: of training, after which it ends early; None for no such limit.
         batch_size: examples per batch.
         window: time steps of truncated back-propagation through time; None for whole sequences.
         seed: of initial weights, dropout and the order of examples.
@@ -104,6 +105,7 @@ class Settings:
     epochs: int = field(default=4, metadata={"min": 1})
     steps: int | None = field(default=None, metadata={"min": 1})
     validate_every: int | None = field(default=None, metadata={"min": 1})
+    max_seconds: float | None = field(default=None, metadata={"above": 0, "unit": "seconds"})
     batch_size: int = field(default=128, metadata={"min": 1})
     window: int | None = field(default=None, metadata={"min": 1})
     seed: int = field(default=1, metadata={"min": 0, "max": 2**31 - 1})
