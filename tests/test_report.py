@@ -19,7 +19,7 @@ sections:
   sizes:
     title: Two sizes
     overrides: [model=cnn_example, data=random, data.train_limit=64, data.test_limit=32, batch_size=32, epochs=4]
-    figures: {test_accuracy: accuracy, test_loss: loss, parameters: parameters}
+    figures: {test_accuracy: accuracy, test_loss: loss, parameters: parameters, train_seconds: seconds}
     train_examples: 64
     published: 4 epochs of 64 pictures
     curves: [loss]

@@ -48,13 +48,14 @@ def collect_records(folder: Path, figures: Collection[str], curves: Collection[s
     found = read_runs([folder], folder) if folder.is_dir() else None
     if found is None or found.table.empty:
         return _order(pd.DataFrame(columns=[*COLUMNS, HISTORY]))
+    names = list(dict.fromkeys([*COLUMNS, *figures]))
     lines = []
     for values in found.table[found.table["status"].isin(_OVER)].to_dict("records"):
         run = folder / str(values["run"])
         state, environment = states.read(run), _read_environment(run)
         if state is None or state.fingerprint is None:
             continue  # of before runs had fingerprints
-        line = {name: values.get(name) for name in (*COLUMNS, *figures)}
+        line = {name: values.get(name) for name in names}
         line |= {
             "experiment": None,
             "budget": None,
@@ -64,7 +65,7 @@ def collect_records(folder: Path, figures: Collection[str], curves: Collection[s
             HISTORY: _thin(found.read_history(str(values["run"])), curves),
         }
         lines.append(line)
-    return _order(pd.DataFrame(lines, columns=[*COLUMNS, *figures, HISTORY]))
+    return _order(pd.DataFrame(lines, columns=[*names, HISTORY]))
 
 
 def read_records(path: Path) -> pd.DataFrame:
