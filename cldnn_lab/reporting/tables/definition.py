@@ -31,6 +31,7 @@ from yaml import YAMLError
 from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.groups import CONFIGS, list_options
 from cldnn_lab.config.typed import extract_first_line, parse_dataclass
+from cldnn_lab.diagnostics import needs_network
 
 PUBLISHED = "published"
 # Sections without a budget of their own name.
@@ -132,6 +133,7 @@ class Section:
         variants: by name; the first is compared with the published figures. Empty for the data as they are found.
         budgets: by name, the published one first, each smaller than the one before.
         curves: metrics whose curves over the epochs are drawn, such as ``[loss, accuracy]``.
+        draws: diagnostics that need no network, such as ``loss_function``, whose pictures go with the table.
         train_examples: of the published training; what ``budget.data`` is a share of.
         published: the published budget in words, such as ``500 epochs of 10,000 images``.
         note: what to know of the whole section; printed below the table.
@@ -145,6 +147,7 @@ class Section:
     variants: dict[str, Variant] = field(default_factory=dict)
     budgets: dict[str, Budget] = field(default_factory=dict)
     curves: list[str] = field(default_factory=list)
+    draws: list[str] = field(default_factory=list)
     train_examples: int | None = None
     published: str | None = None
     note: str | None = None
@@ -213,6 +216,9 @@ def _check(table: Table) -> Table:
         for figure in {figure for row in section.rows.values() for figure in row.published}:
             if figure not in section.figures:
                 raise ConfigError(f"{where}.figures: a row has a published {figure}; give it a heading there.")
+        for diagnostic in section.draws:
+            if needs_network(diagnostic):
+                raise ConfigError(f"{where}.draws: {diagnostic} needs a trained network; give it to a row instead.")
         for check in section.checks:
             _check_order(check, section, where)
         section.budgets = {PUBLISHED: section.budgets.get(PUBLISHED, Budget(seeds=6)), **section.budgets}
