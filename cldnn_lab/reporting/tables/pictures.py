@@ -49,16 +49,16 @@ def draw_pictures(measured: Measured, folder: Path) -> list[str]:
 
 
 def _choose_figures(measured: Measured) -> list[str]:
-    """Those that were published, first; figures of nothing but counts and times are for the table alone."""
+    """Those that were published, first; counts and times are for the table alone."""
     section = measured.section
     published = {figure for row in section.rows.values() for figure in row.published}
     known = [
         figure
         for figure in section.figures
-        if figure in published or any(one.values for one in measured.measurements if one.figure == figure)
+        if find_kind(figure) not in ("count", "time")
+        and (figure in published or any(one.values for one in measured.measurements if one.figure == figure))
     ]
-    order = sorted(known, key=lambda figure: (figure not in published, find_kind(figure) in ("count", "time")))
-    return order[:MOST_PANELS]
+    return sorted(known, key=lambda figure: figure not in published)[:MOST_PANELS]
 
 
 def _make_bar(one: Measurement) -> Bar:
