@@ -26,7 +26,6 @@ records=<runs.csv>, and count like one's own.
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -41,6 +40,7 @@ from cldnn_lab.config.commands import parse_arguments, run_command
 from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.groups import list_options
 from cldnn_lab.config.paths import make_absolute
+from cldnn_lab.launch.command import make_sweep_command
 from cldnn_lab.reporting.tables.definition import PUBLISHED, Budget, Section, Table, list_tables, read_table
 from cldnn_lab.runs.directory import take_directory
 
@@ -267,7 +267,8 @@ def _train(
         print(_announce(table, kinds, recorded=count - len(todo), settings=settings), flush=True)
     for kind, jobs in kinds.items():
         folder = runs / "-".join(part for part in (table.name, kind) if part)
-        command = _make_command([[*one.overrides, f"seed={seed}"] for one, seed in jobs], folder, settings)
+        listed = [[*one.overrides, f"seed={seed}"] for one, seed in jobs]
+        command = make_sweep_command(listed, folder, str(settings.launcher))
         status = subprocess.run(command, check=False).returncode
         if status in (130, -2):
             raise KeyboardInterrupt
@@ -293,14 +294,6 @@ def _has_files(one: Planned) -> bool:
     from cldnn_lab import data
 
     return not data.load(one.config.data, Path(one.config.settings.data_root), prefers=one.config.prefers).synthetic
-
-
-def _make_command(jobs: Sequence[Sequence[str]], folder: Path, settings: DictConfig) -> list[str]:
-    folder.mkdir(parents=True, exist_ok=True)
-    listed = folder.with_name(f"{folder.name}-jobs.txt")
-    listed.write_text("".join(f"{shlex.join(job)}\n" for job in jobs), encoding="utf-8")
-    command = [sys.executable, "-m", "cldnn_lab.train", "-m", "sweeper=listed", f"hydra.sweeper.jobs={listed}"]
-    return [*command, f"launcher={settings.launcher}", f"hydra.sweep.dir={folder}"]
 
 
 def _measure(table: Table, planned: Sequence[Planned], records: pd.DataFrame) -> Measured:

@@ -507,3 +507,13 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert command.stdout is not None and command.stderr is not None
     command.stdout.close()
     assert command.stderr.read() == "" and command.wait() == 0
+
+
+def test_settings_without_the_curve_that_is_drawn_are_left_out(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", metrics={"test_accuracy": 0.9})
+    write_hydra(tmp_path / "0", ["data=mnist"])
+    regression = write_run(tmp_path / "1", metrics={"test_normalised_error": 0.1})
+    write_hydra(regression, ["data=pulses"])
+    (regression / "history.csv").write_text("epoch,step,val_loss\n1,2,0.5\n")
+    gather.gather(read_runs([tmp_path], tmp_path), tmp_path)
+    assert (tmp_path / "comparison.png").is_file()

@@ -69,7 +69,7 @@ class Settings:
         epochs: passes over the training set.
         steps: batches to train instead of ``epochs``, exactly; None to count epochs.
         validate_every: batches between two evaluations; None for one per epoch.
-        max_seconds: of training, after which it ends early; None for no such limit.
+        max_seconds: of training, compilation left out, after which it ends early; None for no such limit.
         batch_size: examples per batch.
         window: time steps of truncated back-propagation through time; None for whole sequences.
         seed: of initial weights, dropout and the order of examples.

@@ -20,6 +20,11 @@ AVAILABLE: frozenset[int] = frozenset(os.sched_getaffinity(0) if hasattr(os, "sc
 _taken: dict[int, int] = {}  # core to the descriptor of its locked file
 
 
+def count_cores() -> int:
+    """How many cores this process may run on."""
+    return len(AVAILABLE) or os.cpu_count() or 1
+
+
 def limit_cores(count: int | None) -> None:
     """Run this thread, and those that it starts from now on, on ``count`` cores; on all that there are for None.
 

@@ -1,12 +1,16 @@
-"""How long jobs will take, from the first steps of one job of each setting."""
+"""How long a sweep will take, measured on the first steps of its own jobs.
+
+A job of each setting is run for its first seconds as the sweep will run it, by the same launcher, side by side with
+others, which slow each other down. Before them every process runs one that ends at once, so that what a process does
+once (to import TensorFlow takes as long as to train a small network) is not taken for a part of every run.
+"""
 
 from __future__ import annotations
 
+import heapq
 import math
-import shlex
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -14,99 +18,124 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.launch import cores, gpus
-from cldnn_lab.runs.directory import Run
-from cldnn_lab.runs.sweep import Sweep
+from cldnn_lab.launch import gpus
+from cldnn_lab.launch.command import make_sweep_command
+from cldnn_lab.launch.extrapolate import extrapolate, find_process, find_saving, find_span, measure_turnarounds
+from cldnn_lab.launch.launchers.joblib import count_slots
+from cldnn_lab.runs.directory import HISTORY, Run
 
-# What each setting is trained for to know its pace.
-SECONDS = 3.0
+# Of training, for each setting; what ends at once takes no longer than a batch.
+_SECONDS, _AT_ONCE = 3.0, 1e-3
 
 
 @dataclass(frozen=True)
-class Pace:
-    """What a job takes.
+class Duration:
+    """How long the runs of one setting take.
 
     Attributes:
-        compiling: seconds until the first batch is trained, once for each process that runs the setting.
-        training: seconds of all its steps and evaluations.
-        around: seconds of the rest: data, network, test, files.
+        first: seconds of the first in a process, which compiles what the others may use again.
+        later: seconds of each other.
+        count: how many runs there are.
     """
 
-    compiling: float
-    training: float
-    around: float
+    first: float
+    later: float
+    count: int
 
 
 def estimate_seconds(settings: Mapping[tuple[str, ...], int], launcher: str) -> float:
     """Wall-clock seconds of a sweep, measured on the first steps of each of its settings.
 
     Args:
-        settings: how many jobs of each, by their overrides without the seed.
+        settings: how many jobs of each, by their overrides without the seed, in the order in which they will run.
         launcher: that the sweep will have, an option of conf/launcher; the first steps have it too.
 
     Raises:
         ConfigError: if the first steps of a setting fail, with its overrides and the reason.
         KeyboardInterrupt: if the user stopped it.
     """
-    side_by_side = _count_side_by_side(launcher)
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        runs = _run_first_steps(list(settings), launcher, Path(folder))
-        probing = time.perf_counter() - began
-        paces = [_read_pace(run) for run in runs]
-        spent = sum(float(run.metrics["seconds"]) for run in runs) / side_by_side
-    # What data, network and files take differs less between settings than between the first job of a process and the
-    # next ones.
-    around = statistics.median(pace.around for pace in paces)
-    longest = max(pace.compiling + pace.training + around for pace in paces)
-    total = sum(
-        min(count, side_by_side) * pace.compiling + count * (pace.training + around)
-        for pace, count in zip(paces, settings.values(), strict=True)
-    )
-    starting = max(0.0, probing - spent)  # of processes, which the sweep has to start as well
-    return starting + max(longest, total / side_by_side)
+    jobs, slots = list(settings), _count_slots(launcher)
+    warm = [[*jobs[0], f"seed={seed}", f"max_seconds={_AT_ONCE}"] for seed in range(1, slots + 1)]
+    repeats = math.ceil(slots / len(jobs))  # so that few settings are side by side, too
+    probes = [[*job, f"seed={seed}", f"max_seconds={_SECONDS}"] for seed in range(1, repeats + 1) for job in jobs]
+    with tempfile.TemporaryDirectory(prefix="cldnn_lab-", ignore_cleanup_errors=True) as folder:
+        began = time.time()
+        runs = _run([*warm, *probes], Path(folder) / "sweep", launcher)
+        spans = [find_span(run) for run in runs]
+        around = time.time() - began - (max(end for _, end in spans) - min(start for start, _ in spans))
+        if launcher not in ("serial", "joblib"):
+            slots = max(sum(start <= at < end for start, end in spans) for at, _ in spans)
+        durations, startup = _measure(runs, len(warm), list(settings.values()))
+    return around + fill_processes(durations, slots, startup)
 
 
-def _count_side_by_side(launcher: str) -> int:
-    """Jobs at a time on this machine; elsewhere it is not known how many there will be."""
-    count = len(cores.AVAILABLE) or 1
-    return (min(len(gpus.list_gpus()), count) or count) if launcher == "joblib" else 1
-
-
-def _run_first_steps(settings: Sequence[Sequence[str]], launcher: str, folder: Path) -> list[Run]:
-    """A run of each setting, as a sweep that trains for :data:`SECONDS`."""
-    listed, sweep = folder / "jobs.txt", folder / "sweep"
-    listed.write_text("".join(f"{shlex.join([*one, 'seed=1'])}\n" for one in settings), encoding="utf-8")
-    command = [sys.executable, "-m", "cldnn_lab.train", "-m", "sweeper=listed", f"hydra.sweeper.jobs={listed}"]
-    command += [f"launcher={launcher}", f"hydra.sweep.dir={sweep}", f"max_seconds={SECONDS}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode in (130, -2):
+def _run(jobs: Sequence[Sequence[str]], folder: Path, launcher: str) -> list[Run]:
+    """The runs of a sweep of these jobs, all of them ended."""
+    command = [*make_sweep_command(jobs, folder, launcher), "logger=none"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode in (130, -2):
         raise KeyboardInterrupt
-    jobs = Sweep(sweep).jobs if sweep.is_dir() else []
-    if len(jobs) != len(settings):
-        said = done.stderr.strip().splitlines() or ["no reason was given"]
-        raise ConfigError(f"the time cannot be estimated: {said[-1].removeprefix('error: ')}")
-    runs = [Run(sweep / job.folder) for job in jobs]
-    for run, one in zip(runs, settings, strict=True):
-        state = run.state
-        if state is None or state.state not in ("completed", "diverged"):
-            reason = (state and state.reason) or "it left no state."
-            raise ConfigError(f"the first steps of {' '.join(one)} failed: {reason}")
+    runs = [Run(folder / str(number)) for number in range(len(jobs))]
+    for job, run in zip(jobs, runs, strict=True):
+        state = run.state if run.folder.is_dir() else None
+        if state is None:
+            said = ended.stderr.strip().splitlines() or ["it ended early."]
+            raise ConfigError(f"the time cannot be estimated: {said[-1].removeprefix('error: ')}")
+        if state.state not in ("completed", "diverged"):
+            raise ConfigError(f"the first steps of {' '.join(job[:-2])} failed: {state.reason or 'it left no reason.'}")
     return runs
 
 
-def _read_pace(run: Run) -> Pace:
-    metrics, state = run.metrics, run.state
-    assert state is not None and state.steps is not None
-    trained, batch = metrics["steps"], metrics["batch_size"]
-    rate = metrics.get("samples_per_second") or trained * batch / metrics["train_seconds"]
-    between = run.config.validate_every or round(trained / metrics["epochs"])
-    # The test set is timed; the set that validates may have another size.
-    seconds = float(metrics.get("test_seconds") or 0) / max(1, metrics["test_examples"])
-    evaluation = seconds * metrics["validation_examples"]
-    spent = metrics["first_step_seconds"] + metrics["train_seconds"] + math.ceil(trained / between) * evaluation
-    return Pace(
-        compiling=float(metrics["first_step_seconds"]),
-        training=state.steps * batch / rate + math.ceil(state.steps / between) * evaluation,
-        around=max(0.0, metrics["seconds"] - spent),
-    )
+def _measure(runs: Sequence[Run], warm: int, counts: Sequence[int]) -> tuple[list[Duration], float]:
+    """How long the runs of each setting take, and the start of a process.
+
+    Args:
+        runs: that ended at once, and behind them those of each setting, maybe several times.
+        warm: how many the former are.
+        counts: how many runs of each setting there will be.
+    """
+    turnarounds = measure_turnarounds(runs)
+    fresh = [find_process(run) not in {find_process(one) for one in runs[:number]} for number, run in enumerate(runs)]
+    durations = []
+    for setting, count in enumerate(counts):
+        numbers = range(warm + setting, len(runs), len(counts))
+        known = [number for number in numbers if not fresh[number]] or list(numbers)
+        first = statistics.mean(turnarounds[one] + extrapolate(runs[one], _SECONDS) for one in known)
+        # A process that runs one job alone, as those of a cluster do, has nothing to use again.
+        saved = 0.0 if fresh[known[0]] else statistics.mean(find_saving(runs[one]) for one in known)
+        durations.append(Duration(first, first - saved, count))
+    if all(fresh):
+        return durations, 0.0
+    outside = [turnaround - _sum_history(run) for turnaround, run in zip(turnarounds, runs, strict=True)]
+    return durations, max(0.0, max(outside[:warm]) - min(outside[warm :: len(counts)]))
+
+
+def _sum_history(run: Run) -> float:
+    """Seconds in which a run trained and evaluated."""
+    return float(run.history["seconds"].sum()) if (run.folder / HISTORY).is_file() else 0.0
+
+
+def _count_slots(launcher: str) -> int:
+    """How many runs a launcher has at a time; 1 where that is not known beforehand."""
+    return count_slots(gpus.list_gpus()) if launcher == "joblib" else 1
+
+
+def fill_processes(settings: Sequence[Duration], processes: int, begin: float) -> float:
+    """Seconds until the last run ends, where each goes to the process that is free first.
+
+    Args:
+        settings: one after the other, the runs of each as well.
+        processes: that work side by side.
+        begin: seconds until they are ready.
+    """
+    free = [(begin, number) for number in range(processes)]
+    last = begin
+    for setting in settings:
+        used: set[int] = set()
+        for _ in range(setting.count):
+            at, number = heapq.heappop(free)
+            at += setting.later if number in used else setting.first
+            used.add(number)
+            last = max(last, at)
+            heapq.heappush(free, (at, number))
+    return last

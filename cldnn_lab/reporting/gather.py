@@ -96,7 +96,8 @@ def draw_curves(runs: Runs, settings: pd.DataFrame, path: Path) -> Path | None:
         # Of a setting with completed runs those that are not would end its curve where they do.
         rows = rows[rows["status"] == "completed"] if (rows["status"] == "completed").any() else rows
         series = [_get_series(known[run], x, measure) for run in rows["run"] if run in known]
-        together = pd.concat([one for one in series if len(one)], axis="columns", join="inner") if series else None
+        drawn = [one for one in series if len(one)]  # a regression has no accuracy, say
+        together = pd.concat(drawn, axis="columns", join="inner") if drawn else None
         if together is not None and len(together):
             values = together.to_numpy(float).T
             curves.append(comparison.Curves(labels[number], together.index.to_numpy(float), values))

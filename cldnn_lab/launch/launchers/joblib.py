@@ -43,8 +43,8 @@ class JoblibLauncher(Launcher):
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         if os.name == "nt":
             raise refuse("launcher: joblib runs on Linux and macOS; leave launcher=serial.")
-        devices, count = gpus.list_gpus(), len(cores.AVAILABLE) or os.cpu_count() or 1
-        n_jobs = min(len(devices), count) or count if self.n_jobs is None else self.n_jobs
+        devices, count = gpus.list_gpus(), cores.count_cores()
+        n_jobs = count_slots(devices) if self.n_jobs is None else self.n_jobs
         if not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs < 1:
             raise refuse(f"hydra.launcher.n_jobs: {n_jobs!r} is not a number of jobs; give 1 or more, or null.")
         if n_jobs > count:
@@ -101,6 +101,15 @@ class JoblibLauncher(Launcher):
             _close(self._slots)
         except KeyboardInterrupt:
             _close(self._slots, kill=True)
+
+
+def count_slots(devices: Sequence[str]) -> int:
+    """How many jobs run side by side, unless the user says: one per GPU, or one per core where there is no GPU.
+
+    Args:
+        devices: the GPUs of this machine.
+    """
+    return min(len(devices), cores.count_cores()) or cores.count_cores()
 
 
 def _close(slots: Sequence[Slot], kill: bool = False) -> None:
