@@ -333,12 +333,27 @@ def test_a_file_lists_jobs_that_are_no_grid(cli, trained: list[str], tmp_path: P
     assert trained[4:] == ["sweeper=listed optimizer=rmsprop seed=2"]
 
 
+def test_each_job_of_a_file_has_every_value_of_the_command(cli, trained: list[str], tmp_path: Path) -> None:
+    (tmp_path / "jobs.txt").write_text("optimizer=adam\noptimizer=sgd 'data_root=\"my # data\"'\n")
+    command = ("-m", *BASE, "sweeper=listed", "hydra.sweeper.jobs=jobs.txt")
+    assert cli(*command, "seed=1,2", "optimizer.learning_rate=0.1,0.2") == (0, "")
+    jobs = Sweep(tmp_path / "sweep").jobs
+    assert [job.overrides[-2:] for job in jobs] == 2 * [
+        (f"optimizer.learning_rate={rate}", f"seed={seed}") for rate in (0.1, 0.2) for seed in (1, 2)
+    ]
+    assert 'data_root="my # data"' in jobs[4].overrides
+
+
 @pytest.mark.parametrize(
     ("text", "more", "sentence"),
     [
         ("optimizer=adam\noptimizer=adm\n", (), "jobs.txt, line 2"),
         ("optimizer=adam\noptimizer.learning_rate=-1\n", (), "jobs.txt, line 2"),
         ("optimizer='adam\n", (), "jobs.txt, line 1: No closing quotation"),
+        ("optimizer=adam about.name=a#b\n", (), "'about.name=a#b' is not an override"),
+        ("optimizer=adam\n\nseed=1,2\n", (), "jobs.txt, line 3: seed has several values"),
+        ("optimizer=adam launcher=joblib\n", (), "jobs.txt, line 1: launcher is for all jobs"),
+        ("hydra.sweep.dir=other\n", (), "jobs.txt, line 1: hydra.sweep.dir is for all jobs"),
         ("# nothing\n", (), "lists no job"),
         (None, (), "cannot be read"),
         ("optimizer=adam\n", ("sweep.where=seed<2",), "use sweeper=grid"),
