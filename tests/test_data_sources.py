@@ -742,10 +742,22 @@ def test_unfit_arrays(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def test_data_are_generated_though_the_files_are_there_where_that_is_asked_for(tmp_path: Path) -> None:
-    shape_folder(tmp_path / "shapes")
-    drawn = load("shapes", tmp_path, generate=True, train_size=9, test_size=6)
-    assert drawn.synthetic and len(drawn.train) == 9
-    assert fingerprint(drawn) == fingerprint(load("shapes", tmp_path / "nowhere", train_size=9, test_size=6))
+@pytest.mark.parametrize(
+    ("source", "write", "below", "settings"),
+    [
+        ("shapes", lambda folder: shape_folder(folder), "shapes", {"train_size": 9, "test_size": 6}),
+        ("pulses", pulse_files, "pulses", {"train_size": 9, "test_size": 6}),
+        ("radioml", recorded, "radioml", {"vectors_per_cell": 10, "snrs": [10], "classes": ["BPSK", "QPSK"]}),
+        ("dbpedia", lambda folder: write_csv(folder, TRAIN, TEST), "dbpedia", {}),
+    ],
+)
+def test_data_are_generated_though_the_files_are_there_where_that_is_asked_for(
+    tmp_path: Path, source: str, write: Any, below: str, settings: dict[str, Any]
+) -> None:
+    place = write(tmp_path / below)
+    assert not load(source, tmp_path, **settings).synthetic
+    made = load(source, tmp_path, generate=True, **settings)
+    assert made.synthetic and made.folder is None and "not there" not in made.origin
+    assert fingerprint(made) == fingerprint(load(source, tmp_path / "nowhere", **settings))
     with pytest.raises(ConfigError, match=r"data\.generate: nothing is generated where data\.path"):
-        load("shapes", tmp_path, generate=True, path=str(tmp_path / "shapes"))
+        load(source, tmp_path, generate=True, path=str(place), **settings)

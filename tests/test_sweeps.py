@@ -220,6 +220,17 @@ def test_the_directory_of_a_job_is_found_by_its_config_alone(tmp_path: Path) -> 
     assert Sweep(tmp_path).place([Job(("seed=3",), "later")])[0].folder == "9"
 
 
+def test_a_job_that_generates_its_data_is_no_repeat_of_one_that_reads_them(
+    cli, trained: list[str], tmp_path: Path
+) -> None:
+    command = ("-m", "model=cnn_example", "data=shapes_crt", "hydra.sweep.dir=sweep")
+    for asked in ("data.generate=false", "data.generate=true", "data.generate=true,false"):
+        assert cli(*command, asked) == (0, "")
+    assert [job.split()[-1].lower() for job in trained] == ["data.generate=false", "data.generate=true"]
+    ran = {job.folder: job.overrides[-1].lower() for job in Sweep(tmp_path / "sweep").jobs}
+    assert ran == {"0": "data.generate=false", "1": "data.generate=true"}
+
+
 def test_a_broken_sweep_file_is_one_sentence(cli, trained: list[str], tmp_path: Path) -> None:
     assert cli("-m", *BASE, "seed=1")[0] == 0
     (tmp_path / "sweep" / SWEEP).write_text("{")
@@ -333,12 +344,27 @@ def test_a_file_lists_jobs_that_are_no_grid(cli, trained: list[str], tmp_path: P
     assert trained[4:] == ["sweeper=listed optimizer=rmsprop seed=2"]
 
 
+def test_each_job_of_a_file_has_every_value_of_the_command(cli, trained: list[str], tmp_path: Path) -> None:
+    (tmp_path / "jobs.txt").write_text("optimizer=adam\noptimizer=sgd 'data_root=\"my # data\"'\n")
+    command = ("-m", *BASE, "sweeper=listed", "hydra.sweeper.jobs=jobs.txt")
+    assert cli(*command, "seed=1,2", "optimizer.learning_rate=0.1,0.2") == (0, "")
+    jobs = Sweep(tmp_path / "sweep").jobs
+    assert [job.overrides[-2:] for job in jobs] == 2 * [
+        (f"optimizer.learning_rate={rate}", f"seed={seed}") for rate in (0.1, 0.2) for seed in (1, 2)
+    ]
+    assert 'data_root="my # data"' in jobs[4].overrides
+
+
 @pytest.mark.parametrize(
     ("text", "more", "sentence"),
     [
         ("optimizer=adam\noptimizer=adm\n", (), "jobs.txt, line 2"),
         ("optimizer=adam\noptimizer.learning_rate=-1\n", (), "jobs.txt, line 2"),
         ("optimizer='adam\n", (), "jobs.txt, line 1: No closing quotation"),
+        ("optimizer=adam about.name=a#b\n", (), "'about.name=a#b' is not an override"),
+        ("optimizer=adam\n\nseed=1,2\n", (), "jobs.txt, line 3: seed has several values"),
+        ("optimizer=adam launcher=joblib\n", (), "jobs.txt, line 1: launcher is for all jobs"),
+        ("hydra.sweep.dir=other\n", (), "jobs.txt, line 1: hydra.sweep.dir is for all jobs"),
         ("# nothing\n", (), "lists no job"),
         (None, (), "cannot be read"),
         ("optimizer=adam\n", ("sweep.where=seed<2",), "use sweeper=grid"),

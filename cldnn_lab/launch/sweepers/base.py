@@ -60,7 +60,7 @@ class BaseSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = {one.get_key_element(): one for one in parser.parse_overrides([*fixed, *arguments])}
         self._groups = [str(one.input_line) for key, one in overrides.items() if key in _GROUPS]
-        return [one for key, one in overrides.items() if key.lstrip("+~").split(".")[0] not in _OF_THE_COMMAND]
+        return [one for one in overrides.values() if not is_of_the_command(one)]
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The config of one job, as the launcher will compose it."""
@@ -167,3 +167,8 @@ class BaseSweeper(Sweeper):
         with open_dict(composed):  # as launchers do
             composed.hydra.job.num = composed.hydra.job.id = number
         return str(OmegaConf.select(composed, "hydra.sweep.subdir"))
+
+
+def is_of_the_command(override: Override) -> bool:
+    """Whether an override says how a command runs its jobs, and so is none of theirs."""
+    return override.get_key_element().lstrip("+~").split(".")[0] in _OF_THE_COMMAND
