@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import os
+import pickle
+import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from PIL import Image
 
 from cldnn_lab.config.groups import CONFIGS
 from cldnn_lab.train import main
@@ -59,3 +64,41 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return status, capsys.readouterr().err
 
     return call
+
+
+@pytest.fixture(scope="session")
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files of every format the experiments read, with a handful of examples of each class."""
+    root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    for collection in ("mnist", "fashion_mnist"):
+        (root / collection).mkdir()
+        for name, count in (("train", 60), ("t10k", 40)):
+            _write_idx(root / collection / f"{name}-images-idx3-ubyte", rng.integers(0, 256, (count, 28, 28)))
+            _write_idx(root / collection / f"{name}-labels-idx1-ubyte", np.arange(count) % 10)
+    batches = root / "cifar10" / "cifar-10-batches-py"
+    batches.mkdir(parents=True)
+    for name in ("data_batch_1", "test_batch_trim"):
+        content = {b"data": rng.integers(0, 256, (20, 3072), dtype=np.uint8), b"labels": [i % 10 for i in range(20)]}
+        (batches / name).write_bytes(pickle.dumps(content, protocol=2))
+    for part, count in (("Train", 2), ("Test", 1)):
+        for label in range(10):
+            folder = root / "cifar10_gray28" / part / str(label)
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 256, (28, 28), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"Image{number:05}.png")
+    (root / "dbpedia").mkdir()
+    for name in ("train_medium.csv", "test_medium.csv"):
+        with open(root / "dbpedia" / name, "w", newline="", encoding="utf-8") as file:
+            rows = [(n % 14 + 1, f"Entry {n}", f"Entry {n} is a thing of kind {n % 14}.") for n in range(28)]
+            csv.writer(file).writerows(rows)
+    (root / "radioml").mkdir()
+    for name, count in (("train", 20), ("test", 20)):
+        np.save(root / "radioml" / f"X_{name}.npy", rng.standard_normal((count, 2, 128)).astype(np.float32))
+        np.save(root / "radioml" / f"Y_{name}.npy", np.eye(10, dtype=np.float32)[np.arange(count) % 10])
+    return root
+
+
+def _write_idx(path: Path, values: np.ndarray) -> None:
+    header = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
+    path.write_bytes(header + values.astype(np.uint8).tobytes())

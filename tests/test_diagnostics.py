@@ -23,7 +23,15 @@ from cldnn_lab import diagnostics, inspect
 from cldnn_lab.config.diagnostics import choose_diagnostics
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.data.dataset import Dataset, Split
-from cldnn_lab.diagnostics import Subject, list_diagnostics, list_files, make_listeners, run_diagnostics
+from cldnn_lab.diagnostics import (
+    Subject,
+    active_units,
+    list_diagnostics,
+    list_files,
+    make_listeners,
+    read_figures,
+    run_diagnostics,
+)
 from cldnn_lab.diagnostics.deconvnet import convolve_transposed, unpool
 from cldnn_lab.evaluation.predictor import Predictor
 from cldnn_lab.figures import style
@@ -504,6 +512,47 @@ def test_metrics_of_the_training_set_are_those_of_the_trained_network(tmp_path: 
     assert figures["log_loss"] == pytest.approx(model.evaluate(train.x, train.y, verbose=0), rel=1e-4)
     right = keras.ops.convert_to_numpy(model(train.x)).argmax(axis=1) == train.y
     assert figures["accuracy"] == pytest.approx(right.mean())
+
+
+def test_figures_of_diagnostics_have_names_of_their_own(tmp_path: Path) -> None:
+    model, data = relu_network(), images()
+    assert read_figures(tmp_path) == {}
+    (table_path, _), _ = (diagnose(name, model, data, tmp_path) for name in ("activation_stats", "metrics"))
+    figures = read_figures(tmp_path)
+    table = pd.read_csv(table_path).set_index("layer")
+    for name in ("mean", "standard_deviation", "variance", "zero_share"):
+        assert figures[f"activation_stats.kept.{name}"] == pytest.approx(table.loc["kept", name])
+    written = json.loads((tmp_path / "metrics_train.json").read_text())
+    assert figures["metrics.train_accuracy"] == written["accuracy"]
+    assert not any(name.endswith((".kind", ".values", ".layer")) for name in figures)
+
+
+def test_active_units_that_were_counted_last_are_the_figures(tmp_path: Path) -> None:
+    rows = [(1, "conv.1", 9, 4.0, 5.0), (1, "2", 3, 1.0, 2.0), (1.5, "conv.1", 9, 6.0, 7.0), (1.5, "2", 3, 2.0, 3.0)]
+    active_units.write_files([(None, "2", 3, 0.0, 1.0)], tmp_path, "active_units_trained", "made up", "noise")
+    assert read_figures(tmp_path) == {"active_units.2.training": 0, "active_units.2.test": 1}
+    active_units.write_files(rows, tmp_path, "active_units", "made up", "noise")
+    assert read_figures(tmp_path) == {
+        "active_units.conv.1.training": 6, "active_units.conv.1.test": 7,
+        "active_units.2.training": 2, "active_units.2.test": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("metrics_train.json", "{"),
+        ("metrics_train.json", "[1]"),
+        ("activation_stats.csv", ""),
+        ("activation_stats.csv", "layer,mean\nconv1,0.1\n"),
+        ("active_units.csv", "layer,training,test\nconv1,many,2\n"),
+    ],
+)
+def test_figures_that_cannot_be_read_are_told_in_one_sentence(tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    name = file.removesuffix(".csv").partition("_train")[0]
+    with pytest.raises(ConfigError, match=f"what diagnostics={name} left there cannot be read"):
+        read_figures(tmp_path)
 
 
 def test_metrics_of_two_classes_and_of_numbers(tmp_path: Path) -> None:

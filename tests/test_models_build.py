@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.models.build import build, count_parameters, summarize
+from cldnn_lab.models.build import build, count_layers, count_parameters, summarize
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -107,6 +107,23 @@ def test_parameter_counts(
     name: str, overrides: tuple[str, ...], shape: tuple[int, ...] | None, outputs: int | None, count: int
 ) -> None:
     assert count_parameters(make(name, *overrides, shape=shape, outputs=outputs)) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    # Those of a residual block count each, those of an inception block's branches, too; pools and dropout never do.
+    [("dense_ann", 5), ("traditional_cnn", 6), ("residual_cnn", 10), ("inception_cnn", 11), ("pulse_rnn", 3)],
+)
+def test_layers_with_weights_are_counted(name: str, count: int) -> None:
+    assert count_layers(make(name)) == count
+
+
+def test_a_wrapper_is_one_layer_and_one_that_is_shared_is_counted_once() -> None:
+    entry = keras.Input((4, 3))
+    shared = keras.Sequential([keras.layers.Dense(3), keras.layers.Dropout(0.5)])
+    both = keras.layers.Bidirectional(keras.layers.LSTM(2, return_sequences=True))(shared(shared(entry)))
+    steps = keras.layers.TimeDistributed(keras.layers.Dense(2))(both)
+    assert count_layers(keras.Model(entry, keras.layers.Activation("relu")(steps))) == 3
 
 
 @pytest.mark.parametrize(("name", "published"), [("residual_cnn", 6_753_669), ("inception_cnn", 325_426)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ sections:
   sizes:
     title: Two sizes
     overrides: [model=cnn_example, data=random, data.train_limit=64, data.test_limit=32, batch_size=32, epochs=4]
-    figures: {test_accuracy: accuracy, test_loss: loss, parameters: parameters}
+    figures: {test_accuracy: accuracy, test_loss: loss, parameters: parameters, train_seconds: seconds}
     train_examples: 64
     published: 4 epochs of 64 pictures
     curves: [loss]
@@ -79,6 +80,30 @@ def test_smaller_budgets_are_other_runs_and_the_table_says_so(table: Path, tmp_p
     assert "2 epochs" in text and "everything" in text
     assert _report("budget=quick", "budget.epochs=1", "seeds=1") == 0
     assert set(_read(tmp_path)["epochs"]) == {1, 2}
+
+
+def test_figures_of_diagnostics_and_the_count_of_layers_are_printed(table: Path, tmp_path: Path) -> None:
+    named = {
+        "layers": "layers",
+        "metrics.train_accuracy": "training accuracy",
+        "activation_stats.conv.mean": "mean",
+        "activation_stats.conv.standard_deviation": "standard deviation",
+        "activation_stats.conv.variance": "variance",
+        "active_units.dense.training": "active in training",
+        "active_units.dense.test": "active in testing",
+    }
+    text = table.read_text()
+    text = text.replace("data=random,", "data=random, 'diagnostics=[metrics,activation_stats,active_units]',")
+    text = text.replace("{test_accuracy: accuracy,", f"{{{json.dumps(named)[1:-1]}, test_accuracy: accuracy,")
+    text = text.replace("model=cnn_example,", "model=cnn_example, model.activation=relu,")
+    table.write_text(text[: text.index("      small:")] + "    budgets:\n      quick: {training: 0.5, seeds: 1}\n")
+    assert _report("budget=quick") == 0
+    run = _read(tmp_path).iloc[0]
+    printed = pd.read_csv(tmp_path / "outputs" / "report" / "small" / "table.csv").set_index("figure")["mean"]
+    for figure in named:
+        assert printed[figure] == pytest.approx(run[figure], abs=1e-12), figure
+    assert run["activation_stats.conv.variance"] == pytest.approx(run["activation_stats.conv.standard_deviation"] ** 2)
+    assert run["layers"] == 3 and 0 <= run["metrics.train_accuracy"] <= 1 and run["active_units.dense.test"] > 0
 
 
 def test_a_table_is_printed_again_from_its_records_alone(table: Path, tmp_path: Path) -> None:

@@ -149,6 +149,37 @@ def test_runs_of_before_there_was_a_state(tmp_path):
     assert rows["old/1"]["optimizer"] == "adam" and rows["old/1"]["seed"] == 1
 
 
+def test_figures_of_diagnostics_are_columns(tmp_path):
+    for name in ("during", "later", "both", "resumed"):
+        step = None if name == "resumed" else 8
+        write_run(tmp_path / name, metrics={"test_accuracy": 0.9}, step=step)
+    for folder, value in (
+        ("during", 1),
+        ("later/diagnostics", 2),
+        ("both", 3),
+        ("both/diagnostics", 4),
+        ("resumed", 5),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "metrics_train.json").write_text(json.dumps({"sensitivity": value}))
+    runs = read_runs([tmp_path], tmp_path)
+    figures = runs.table.set_index("run")["metrics.train_sensitivity"].to_dict()
+    assert "metrics.train_sensitivity" in runs.metrics
+    # What a run was inspected with later counts where it had none itself; of a run that has yet to train, nothing does.
+    assert math.isnan(figures.pop("resumed")) and figures == {"during": 1, "later": 2, "both": 3}
+    (tmp_path / "during" / "metrics_train.json").write_text("{")
+    row = read_rows(tmp_path, folder=tmp_path)["during"]
+    assert row["status"] == "failed" and "diagnostics=metrics" in row["reason"]
+
+
+def test_of_equal_runs_the_one_with_diagnostics_is_kept(tmp_path):
+    for sweep in ("plain", "inside"):
+        write_run(tmp_path / sweep / "0", metrics={"test_accuracy": 0.9}, fingerprint="one", config_fingerprint="two")
+    (tmp_path / "inside" / "0" / "metrics_train.json").write_text('{"accuracy": 0.5}')
+    rows = read_rows(tmp_path / "plain", tmp_path / "inside", folder=tmp_path)
+    assert [(run, row["metrics.train_accuracy"]) for run, row in rows.items()] == [("inside/0", 0.5)]
+
+
 def test_what_was_not_overridden_is_read_from_the_config(tmp_path):
     config = "batch_size: 32\nepochs: ${batch_size}\nclip: null\n"
     for name, overrides in {"a": ["optimizer=sgd", "batch_size=64", "epochs=3", "clip=1.5"], "b": [], "c": []}.items():

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.modules import import_module, list_modules
 from cldnn_lab.diagnostics._subject import Subject
 from cldnn_lab.storage import manifest
@@ -124,14 +125,23 @@ def run_diagnostics(chosen: Mapping[str, Any], subject: Subject | None, folder: 
 
 
 def read_figures(folder: Path) -> dict[str, float]:
-    """The figures that diagnostics left in ``folder``, each as ``<diagnostic>.<name>``."""
-    modules = {name: find_diagnostic(name) for name in list_diagnostics()}
-    return {
-        f"{name}.{figure}": value
-        for name, module in modules.items()
-        if hasattr(module, "read")
-        for figure, value in module.read(folder).items()
-    }
+    """The figures that diagnostics left in ``folder``, each as ``<diagnostic>.<name>``.
+
+    Raises:
+        ConfigError: where a file is not as its diagnostic wrote it.
+    """
+    figures: dict[str, float] = {}
+    for name in list_diagnostics():
+        module = find_diagnostic(name)
+        try:
+            found = module.read(folder) if hasattr(module, "read") else {}
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise ConfigError(
+                f"{folder}: what diagnostics={name} left there cannot be read ({error}); remove its files, or make "
+                f"them again with python -m cldnn_lab.inspect RUN diagnostics={name}."
+            ) from error
+        figures |= {f"{name}.{figure}": value for figure, value in found.items()}
+    return figures
 
 
 def _set_threshold(subject: Subject, options: Any) -> Subject:

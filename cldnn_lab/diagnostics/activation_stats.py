@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILES = ("activation_stats.csv", "activation_stats.png")
+# What tables of runs show of each layer; a run has a column for each of them and each layer.
+_FIGURES = ("mean", "standard_deviation", "variance", "zero_share")
 
 
 @dataclass
@@ -81,14 +83,14 @@ def run(subject: Subject, folder: Path, options: Options) -> list[Path]:
 
 
 def read(folder: Path) -> dict[str, float]:
-    """The statistics of each layer that were measured in ``folder``, as ``<layer>.<column>``."""
+    """The statistics of each layer in ``folder``, such as ``<layer>.mean``; none where there are none."""
     import pandas as pd
 
     path = folder / FILES[0]
     if not path.is_file():
         return {}
-    table = pd.read_csv(path).set_index("layer").drop(columns="kind")
-    return {f"{layer}.{name}": float(value) for layer, row in table.iterrows() for name, value in row.items()}
+    table = pd.read_csv(path, dtype={"layer": str})
+    return {f"{row['layer']}.{name}": float(row[name]) for row in table.to_dict("records") for name in _FIGURES}
 
 
 def _passes_on(layer: keras.layers.Layer) -> bool:

@@ -162,14 +162,15 @@ def write_files(rows: Sequence[tuple[Any, ...]], folder: Path, name: str, title:
 
 def read(folder: Path) -> dict[str, float]:
     """The active units of each layer that were counted last in ``folder``, as ``<layer>.training`` and
-    ``<layer>.test``."""
+    ``<layer>.test``; none where there are none."""
     import pandas as pd
 
     paths = [path for path in (folder / name for name in FILES if name.endswith(".csv")) if path.is_file()]
     if not paths:
         return {}
-    last = pd.read_csv(paths[0]).groupby("layer", sort=False).last()
-    return {f"{layer}.{mode}": float(last.loc[layer, mode]) for layer in last.index for mode in ("training", "test")}
+    # The rows are in the order in which they were counted, so that those of the last epoch go before the others.
+    rows = pd.read_csv(paths[0], dtype={"layer": str}).to_dict("records")
+    return {f"{row['layer']}.{mode}": float(row[mode]) for row in rows for mode in ("training", "test")}
 
 
 def draw(table: pd.DataFrame, path: Path, *, title: str, origin: str) -> Path:

@@ -50,7 +50,7 @@ def run(subject: Subject, folder: Path, options: Options) -> list[Path]:
 
 
 def read(folder: Path) -> dict[str, float]:
-    """The metrics of each split that was measured in ``folder``, as ``<split>_<name>``."""
+    """The metrics of each split that was measured in ``folder``, as ``<split>_<name>``; none where there are none."""
     found: dict[str, float] = {}
     for split in SPLITS:
         path = folder / f"metrics_{split}.json"

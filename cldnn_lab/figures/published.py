@@ -57,7 +57,7 @@ def draw_published(
     every[0].set_ylim(len(names) - 0.5, -0.5)
     handles = {label: handle for axes in every for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside right upper", fontsize=8, frameon=False)
+        figure.legend(handles.values(), handles.keys(), loc="outside right center", fontsize=8, frameon=False)
     style.set_title(figure, title)
     return style.save(figure, path, origin)
 

@@ -47,7 +47,7 @@ def draw_table_curves(
     if len(means) > MOST_IN_ONE:
         figure, every = _split(len(means))
     else:
-        figure, axes = style.make_figure(7.5, 4.6)
+        figure, axes = style.make_figure(9.5, 4.6)
         every = [axes] * max(1, len(means))
     looks = []
     for place, (axes, (label, pair)) in enumerate(zip(every, means, strict=False)):
@@ -78,7 +78,7 @@ def draw_table_curves(
         every[0].set_xlabel("epoch")
         every[0].set_ylabel(name + scale)
         if means:
-            figure.legend(handles=[*looks, *kinds], loc="outside right upper", fontsize=8, frameon=False)
+            figure.legend(handles=[*looks, *kinds], loc="outside right center", fontsize=8, frameon=False)
     style.set_title(figure, title)
     return style.save(figure, path, origin)
 

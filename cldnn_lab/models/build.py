@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cldnn_lab.config import targets
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.model import check_model
-from cldnn_lab.models import layers as _layers  # noqa: F401  (registers the project's layers)
+from cldnn_lab.models import layers as _layers  # also registers the project's layers
 from cldnn_lab.models.ending import find_output_activation
 
 _RANKS = {3: "image", 2: "sequence", 1: "vector"}
@@ -112,8 +112,21 @@ def count_parameters(model: keras.layers.Layer) -> int:
 
 
 def count_layers(model: keras.Model) -> int:
-    """Number of layers with weights, those of models inside it included; a wrapper and what it wraps are one."""
-    return sum(count_layers(layer) if isinstance(layer, keras.Model) else bool(layer.weights) for layer in model.layers)
+    """Number of layers with weights of a built model.
+
+    Those inside a block (a residual one, branches) or a model count, each once; a wrapper, such as Bidirectional, and
+    what it wraps are one layer.
+    """
+    return len({id(layer) for layer in _list_single_layers(model) if layer.weights})
+
+
+def _list_single_layers(holder: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """The layers of a model or a block, and of the models and blocks among them."""
+    for layer in holder._flatten_layers(include_self=False, recursive=False):
+        if isinstance(layer, (keras.Model, _layers._Holder)):
+            yield from _list_single_layers(layer)
+        else:
+            yield layer
 
 
 def _fill_in(

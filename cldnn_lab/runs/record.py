@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cldnn_lab.config.errors import ConfigError
+from cldnn_lab.diagnostics import read_figures
 from cldnn_lab.runs import state as states
-from cldnn_lab.runs.directory import CONFIG, ENVIRONMENT, HISTORY, METRICS
+from cldnn_lab.runs.directory import CONFIG, DIAGNOSTICS, ENVIRONMENT, HISTORY, METRICS
 from cldnn_lab.runs.state import STATE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# The columns before and behind the overrides; the metrics follow.
+# The columns before and behind the overrides; the metrics follow, and the figures of diagnostics.
 FIRST = ("run", "status", "reason")
 IDENTITY = ("fingerprint", "config_fingerprint", "setting_fingerprint", "machine")
 # Overrides of a command, not of what it computes.
@@ -92,9 +93,9 @@ def read_values(folder: Path, stamp: tuple[Any, ...] | None) -> tuple[dict[str, 
         if state is None:
             metrics = _read_json(folder / METRICS)
             machine = _read_json(folder / ENVIRONMENT).get("processor")
-            return {"status": "completed", "machine": machine, **metrics}, True
+            return {"status": "completed", "machine": machine, **metrics, **_read_figures(folder)}, True
         # Before it trains, what an earlier run left is still there.
-        metrics = _read_json(folder / METRICS) if state.step is not None else {}
+        metrics = _read_json(folder / METRICS) | _read_figures(folder) if state.step is not None else {}
     except ConfigError as error:
         return {"status": "failed", "reason": str(error)}, False
     killed = state.is_running is False and not state.is_over
@@ -108,6 +109,11 @@ def read_values(folder: Path, stamp: tuple[Any, ...] | None) -> tuple[dict[str, 
         "setting_fingerprint": state.setting_fingerprint,
         "machine": state.process.host,
     }, state.is_over
+
+
+def _read_figures(folder: Path) -> dict[str, float]:
+    """The figures of the diagnostics that the run had; what it lacks, of those that it was inspected with."""
+    return read_figures(folder / DIAGNOSTICS) | read_figures(folder)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

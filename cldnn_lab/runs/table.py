@@ -47,10 +47,11 @@ class Runs:
     """A table of runs.
 
     Attributes:
-        table: a row for each: :data:`FIRST`, a column for each override, :data:`IDENTITY`, the metrics. ``run`` is the
-            run directory, relative to ``folder`` where it is inside; that of an imported run begins with the name of
-            the table that it came from. ``status`` is a state of :data:`cldnn_lab.runs.state.STATES`, ``killed`` (not
-            over, and its process is gone) or ``waiting`` (planned by a sweep).
+        table: a row for each: :data:`FIRST`, a column for each override, :data:`IDENTITY`, the metrics and the figures
+            of diagnostics, each as ``<diagnostic>.<name>``. ``run`` is the run directory, relative to ``folder`` where
+            it is inside; that of an imported run begins with the name of the table that it came from. ``status`` is a
+            state of :data:`cldnn_lab.runs.state.STATES`, ``killed`` (not over, and its process is gone) or ``waiting``
+            (planned by a sweep).
         overrides: which columns are overrides.
         folder: what ``run`` is relative to.
         wanted_objective: what the config of the runs names; None for the default.
@@ -228,14 +229,15 @@ class RunReader:
 
 
 def _drop_repeated(records: Sequence[Record]) -> list[Record]:
-    """Keep one record of a run that several sources have, the one that got furthest.
+    """Keep one record of a run that several sources have, the one that got furthest; of those that got as far, the one
+    that says most, since of equal runs one may have had diagnostics.
 
     Runs are the same by their fingerprints, those that never got as far as their data by that of their config. A
     sweep may well have two jobs with one fingerprint, which differ in how they were computed.
     """
     seen: dict[str, str] = {}
     kept: set[int] = set()
-    for index in sorted(range(len(records)), key=lambda index: _RANK.get(records[index].values["status"], 2)):
+    for index in sorted(range(len(records)), key=lambda index: _rank(records[index].values)):
         record = records[index]
         digests = [record.values.get("fingerprint"), record.values.get("config_fingerprint")]
         own = next((digest for digest in digests if digest), None)
@@ -246,6 +248,11 @@ def _drop_repeated(records: Sequence[Record]) -> list[Record]:
             if digest:
                 seen.setdefault(digest, record.source)
     return [record for index, record in enumerate(records) if index in kept]
+
+
+def _rank(values: Mapping[str, Any]) -> tuple[int, int]:
+    """The lower, the sooner a record is kept."""
+    return _RANK.get(values["status"], 2), -sum(value is not None for value in values.values())
 
 
 def _must_be_told_apart(records: Sequence[Record]) -> bool:

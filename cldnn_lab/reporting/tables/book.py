@@ -50,12 +50,13 @@ def _lay_out(tables: Sequence[Sequence[Measured]], file: str) -> Grid:
 def summarize_section(measured: Measured) -> dict[str, str]:
     """How much of a section stands, by :data:`HEADS`."""
     first = [one for one in measured.measurements if one.variant == measured.variants[0]]
+    tested = [one for one in measured.measurements if one.variant == measured.tested_variant]
     inside = {
         row: all(one.is_inside for one in first if one.row == row and one.is_inside is not None)
         for row in measured.section.rows
         if any(one.row == row and one.is_inside is not None for one in first)
     }
-    seeds = [one.summary.n for one in first if one.summary.n]
+    seeds = [one.summary.n for one in tested if one.summary.n]
     low, high = min(seeds, default=0), max(seeds, default=0)
     verdicts = Counter(conclusion.verdict for conclusion in measured.conclusions)
     told = [

@@ -7,7 +7,8 @@ A file of conf/table is one document. Every section is printed as one table:
       configurations:
         title: Nine configurations
         overrides: [experiment=002/part1b]       of every row
-        figures: {test_accuracy: accuracy}       metrics that are printed, and their headings
+        figures: {test_accuracy: accuracy}       figures that are printed, and their headings: metrics of metrics.json
+                                                 or of a diagnostic, such as metrics.train_sensitivity
         rows:
           run1: {label: ReLU, overrides: [model.activation=relu], published: {test_accuracy: 0.49}}
         checks:
@@ -30,6 +31,7 @@ from yaml import YAMLError
 from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.groups import CONFIGS, list_options
 from cldnn_lab.config.typed import extract_first_line, parse_dataclass
+from cldnn_lab.diagnostics import needs_network
 
 PUBLISHED = "published"
 # Sections without a budget of their own name.
@@ -124,12 +126,14 @@ class Section:
     Attributes:
         title: its heading.
         overrides: of every row.
-        figures: the metrics that are printed, in this order, and the heading of each.
+        figures: the metrics that are printed, in this order, and the heading of each; those of a diagnostic, which the
+            overrides have to choose, as ``<diagnostic>.<name>``.
         rows: by name.
         checks: the document's conclusions.
         variants: by name; the first is compared with the published figures. Empty for the data as they are found.
         budgets: by name, the published one first, each smaller than the one before.
         curves: metrics whose curves over the epochs are drawn, such as ``[loss, accuracy]``.
+        draws: diagnostics that need no network, such as ``loss_function``, whose pictures go with the table.
         train_examples: of the published training; what ``budget.data`` is a share of.
         published: the published budget in words, such as ``500 epochs of 10,000 images``.
         note: what to know of the whole section; printed below the table.
@@ -143,6 +147,7 @@ class Section:
     variants: dict[str, Variant] = field(default_factory=dict)
     budgets: dict[str, Budget] = field(default_factory=dict)
     curves: list[str] = field(default_factory=list)
+    draws: list[str] = field(default_factory=list)
     train_examples: int | None = None
     published: str | None = None
     note: str | None = None
@@ -211,6 +216,9 @@ def _check(table: Table) -> Table:
         for figure in {figure for row in section.rows.values() for figure in row.published}:
             if figure not in section.figures:
                 raise ConfigError(f"{where}.figures: a row has a published {figure}; give it a heading there.")
+        for diagnostic in section.draws:
+            if needs_network(diagnostic):
+                raise ConfigError(f"{where}.draws: {diagnostic} needs a trained network; give it to a row instead.")
         for check in section.checks:
             _check_order(check, section, where)
         section.budgets = {PUBLISHED: section.budgets.get(PUBLISHED, Budget(seeds=6)), **section.budgets}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from cldnn_lab.config.diagnostics import choose_diagnostics
+from cldnn_lab.diagnostics import run_diagnostics
 from cldnn_lab.figures.published import MOST_PANELS, Bar, draw_published
 from cldnn_lab.figures.table_curves import draw_table_curves
 from cldnn_lab.reporting.page.contents import find_validated_on
@@ -20,7 +22,7 @@ def draw_pictures(measured: Measured, folder: Path) -> list[str]:
     """Draw into ``folder`` and return the names of the files: published beside measured, and the section's curves as
     far as its runs have histories."""
     section = measured.section
-    drawn = []
+    drawn = run_diagnostics(choose_diagnostics(section.draws), None, folder) if section.draws else []
     figures = _choose_figures(measured)
     if figures:
         panels = {
@@ -47,16 +49,16 @@ def draw_pictures(measured: Measured, folder: Path) -> list[str]:
 
 
 def _choose_figures(measured: Measured) -> list[str]:
-    """Those that were published, first; figures of nothing but counts and times are for the table alone."""
+    """Those that were published, first; counts and times are for the table alone."""
     section = measured.section
     published = {figure for row in section.rows.values() for figure in row.published}
     known = [
         figure
         for figure in section.figures
-        if figure in published or any(one.values for one in measured.measurements if one.figure == figure)
+        if find_kind(figure) not in ("count", "time")
+        and (figure in published or any(one.values for one in measured.measurements if one.figure == figure))
     ]
-    order = sorted(known, key=lambda figure: (figure not in published, find_kind(figure) in ("count", "time")))
-    return order[:MOST_PANELS]
+    return sorted(known, key=lambda figure: figure not in published)[:MOST_PANELS]
 
 
 def _make_bar(one: Measurement) -> Bar:

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.diagnostics import read_figures
 from cldnn_lab.reporting.tables.plan import Planned
 from cldnn_lab.runs import state as states
 from cldnn_lab.runs.directory import ENVIRONMENT
@@ -43,21 +42,20 @@ def collect_records(folder: Path, figures: Collection[str], curves: Collection[s
     """Every finished run in a folder of runs and sweeps.
 
     Args:
-        figures: the metrics to keep.
+        figures: the metrics to keep, and figures of diagnostics, such as ``metrics.train_sensitivity``.
         curves: metrics whose curves to keep, such as ``loss``.
     """
     found = read_runs([folder], folder) if folder.is_dir() else None
     if found is None or found.table.empty:
         return _order(pd.DataFrame(columns=[*COLUMNS, HISTORY]))
+    names = list(dict.fromkeys([*COLUMNS, *figures]))
     lines = []
     for values in found.table[found.table["status"].isin(_OVER)].to_dict("records"):
         run = folder / str(values["run"])
         state, environment = states.read(run), _read_environment(run)
         if state is None or state.fingerprint is None:
             continue  # of before runs had fingerprints
-        # A figure with a dot in its name may be one of a diagnostic.
-        beside = read_figures(run) if any("." in figure for figure in figures) else {}
-        line = {name: values.get(name, beside.get(name)) for name in (*COLUMNS, *figures)}
+        line = {name: values.get(name) for name in names}
         line |= {
             "experiment": None,
             "budget": None,
@@ -67,7 +65,7 @@ def collect_records(folder: Path, figures: Collection[str], curves: Collection[s
             HISTORY: _thin(found.read_history(str(values["run"])), curves),
         }
         lines.append(line)
-    return _order(pd.DataFrame(lines, columns=[*COLUMNS, *figures, HISTORY]))
+    return _order(pd.DataFrame(lines, columns=[*names, HISTORY]))
 
 
 def read_records(path: Path) -> pd.DataFrame:
