@@ -91,5 +91,5 @@ def test_jobs_that_each_have_their_process_start_it_each(tmp_path: Path) -> None
 
 
 def test_a_sweep_that_is_refused_is_one_sentence() -> None:
-    with pytest.raises(ConfigError, match="the time cannot be estimated: .*line 1: .*epochs"):
+    with pytest.raises(ConfigError, match=r"the time cannot be estimated: .*line 1: .*epochs"):
         estimate.estimate_seconds({("epochs=none",): 3}, "serial")
