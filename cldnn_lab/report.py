@@ -26,7 +26,6 @@ records=<runs.csv>, and count like one's own.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -40,7 +39,7 @@ from cldnn_lab.config.commands import parse_arguments, run_command
 from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.groups import list_options
 from cldnn_lab.config.paths import make_absolute
-from cldnn_lab.launch.command import make_sweep_command
+from cldnn_lab.launch.command import make_sweep_command, run_sweep
 from cldnn_lab.reporting.tables.definition import PUBLISHED, Budget, Section, Table, list_tables, read_table
 from cldnn_lab.runs.directory import take_directory
 
@@ -269,9 +268,7 @@ def _train(
         folder = runs / "-".join(part for part in (table.name, kind) if part)
         listed = [[*one.overrides, f"seed={seed}"] for one, seed in jobs]
         command = make_sweep_command(listed, folder, str(settings.launcher))
-        status = subprocess.run(command, check=False).returncode
-        if status in (130, -2):
-            raise KeyboardInterrupt
+        status = run_sweep(command)
         statuses += [status] if status else []
     return statuses
 

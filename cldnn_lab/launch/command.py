@@ -1,8 +1,9 @@
-"""The command that runs listed jobs as a sweep, in a process of its own."""
+"""Listed jobs as a sweep in a process of its own."""
 
 from __future__ import annotations
 
 import shlex
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,3 +22,21 @@ def make_sweep_command(jobs: Sequence[Sequence[str]], folder: Path, launcher: st
     listed.write_text("".join(f"{shlex.join(job)}\n" for job in jobs), encoding="utf-8")
     command = [sys.executable, "-m", "cldnn_lab.train", "-m", "sweeper=listed", f"hydra.sweeper.jobs={listed}"]
     return [*command, f"launcher={launcher}", f"hydra.sweep.dir={folder}"]
+
+
+def run_sweep(command: Sequence[str]) -> int:
+    """Run a command of :func:`make_sweep_command` to its end; its exit status.
+
+    Raises:
+        KeyboardInterrupt: if the user stopped it, once it has written what there is: Ctrl-C reaches it, too.
+    """
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            status = process.wait()
+            break
+        except KeyboardInterrupt:
+            continue
+    if status in (130, -2):
+        raise KeyboardInterrupt
+    return status
