@@ -41,7 +41,9 @@ from cldnn_lab.config.groups import list_options
 from cldnn_lab.config.paths import make_absolute
 from cldnn_lab.launch.command import make_sweep_command, run_sweep
 from cldnn_lab.reporting.tables.definition import PUBLISHED, Budget, Section, Table, list_tables, read_table
+from cldnn_lab.runs import lock
 from cldnn_lab.runs.directory import take_directory
+from cldnn_lab.storage import manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +93,12 @@ def report(arguments: Sequence[str], failed: list[int]) -> list[Path]:
             records = _collect(known, runs, [table])
             todo, count = _find_missing(plan[table.name], records), len(_find_missing(plan[table.name], records[:0]))
             failed.extend(_train(table, todo, count, runs, settings))
-    return _print(tables, plan, _collect(known, runs, tables), output, contents=settings.table == ALL)
+    records = _collect(known, runs, tables)
+    lock.hold(output)
+    try:
+        return _print(tables, plan, records, output, contents=settings.table == ALL)
+    finally:
+        lock.release(output)
 
 
 def _print(
@@ -104,8 +111,10 @@ def _print(
 ) -> list[Path]:
     """Write the tables, and the runs that they stand on."""
     from cldnn_lab.reporting.tables.records import RECORDS, name_records, write_records
-    from cldnn_lab.reporting.tables.write import write_book, write_table_files
+    from cldnn_lab.reporting.tables.write import CONTENTS, CONTENTS_PAGE, write_book, write_table_files
 
+    manifest.check(output, [RECORDS, *([CONTENTS, CONTENTS_PAGE] if contents else [])])
+    manifest.begin_list(output)
     written: list[Path] = []
     book: list[list[Measured]] = []
     for table in tables:

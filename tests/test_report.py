@@ -115,6 +115,19 @@ def test_a_table_is_printed_again_from_its_records_alone(table: Path, tmp_path: 
         assert (tmp_path / "again" / "small" / name).read_text() == (first / "small" / name).read_text()
 
 
+def test_a_file_of_somebody_else_is_not_overwritten(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine" / "small").mkdir(parents=True)
+    for name in ("runs.csv", "small/table.md"):
+        path = tmp_path / "mine" / name
+        path.write_text("seed,status,fingerprint,config_fingerprint,setting_fingerprint\n")
+        before = path.read_bytes()
+        assert _report("train=false", "output=mine") == 2
+        assert str(path) in capsys.readouterr().err and path.read_bytes() == before
+        path.unlink()
+
+
 def test_nothing_is_trained_where_nothing_is_to_be(table: Path, tmp_path: Path) -> None:
     assert _report("train=false") == 0
     assert not (tmp_path / "outputs" / "report" / "runs").exists()
