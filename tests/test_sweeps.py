@@ -220,6 +220,17 @@ def test_the_directory_of_a_job_is_found_by_its_config_alone(tmp_path: Path) -> 
     assert Sweep(tmp_path).place([Job(("seed=3",), "later")])[0].folder == "9"
 
 
+def test_a_job_that_generates_its_data_is_no_repeat_of_one_that_reads_them(
+    cli, trained: list[str], tmp_path: Path
+) -> None:
+    command = ("-m", "model=cnn_example", "data=shapes_crt", "hydra.sweep.dir=sweep")
+    for asked in ("data.generate=false", "data.generate=true", "data.generate=true,false"):
+        assert cli(*command, asked) == (0, "")
+    assert [job.split()[-1].lower() for job in trained] == ["data.generate=false", "data.generate=true"]
+    ran = {job.folder: job.overrides[-1].lower() for job in Sweep(tmp_path / "sweep").jobs}
+    assert ran == {"0": "data.generate=false", "1": "data.generate=true"}
+
+
 def test_a_broken_sweep_file_is_one_sentence(cli, trained: list[str], tmp_path: Path) -> None:
     assert cli("-m", *BASE, "seed=1")[0] == 0
     (tmp_path / "sweep" / SWEEP).write_text("{")

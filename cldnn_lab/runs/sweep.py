@@ -24,6 +24,7 @@ from cldnn_lab.storage import manifest
 from cldnn_lab.storage.tables import write_json
 
 SWEEP = "sweep.json"
+_GENERATES = "data.generate=true"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,14 @@ class Job:
     config_fingerprint: str
     trial: int | None = None
     folder: str = ""
+
+    @property
+    def key(self) -> tuple[str, bool]:
+        """What a job is known by: its config, and whether it is to generate data that others read from files.
+
+        No fingerprint of a config says the latter, since without files it is all the same.
+        """
+        return self.config_fingerprint, any(one.lower().lstrip("+") == _GENERATES for one in self.overrides)
 
 
 class Sweep:
@@ -78,11 +87,11 @@ class Sweep:
         number = self._find_next_number()
         placed: list[Job] = []
         for job in wanted:
-            folder = job.folder or next(iter(known.get(job.config_fingerprint, ())), "")
+            folder = job.folder or next(iter(known.get(job.key, ())), "")
             if not folder:
                 folder, number = str(number), number + 1
-            elif folder in known.get(job.config_fingerprint, ()):
-                known[job.config_fingerprint].remove(folder)
+            elif folder in known.get(job.key, ()):
+                known[job.key].remove(folder)
             placed.append(dataclasses.replace(job, folder=folder))
         for folder, count in Counter(job.folder for job in placed).items():
             if count > 1:
@@ -113,19 +122,20 @@ class Sweep:
         manifest.begin_list(self.folder)
         write_json(self.folder / SWEEP, self.about)
 
-    def _find_known(self) -> dict[str, list[str]]:
+    def _find_known(self) -> dict[tuple[str, bool], list[str]]:
         """The folders of the jobs of each config: by the state of the run, which says what really ran there; planned
         only where there is none yet."""
-        known: dict[str, list[str]] = {}
-        planned = {job.folder: job.config_fingerprint for job in self.jobs}
+        known: dict[tuple[str, bool], list[str]] = {}
+        planned = {job.folder: job.key for job in self.jobs}
         for folder in sorted({*self._list_numbered(), *planned}, key=lambda name: (len(name), name)):
             state = states.read(self.folder / folder)
             if state is None and (self.folder / folder / METRICS).is_file():
                 continue  # a run of before states were kept: it cannot be known
             # A job that died before it could say anything is the one that was planned.
-            fingerprint = (state and state.config_fingerprint) or planned.get(folder)
+            fingerprint, generates = planned.get(folder, (None, False))
+            fingerprint = (state and state.config_fingerprint) or fingerprint
             if fingerprint is not None:
-                known.setdefault(fingerprint, []).append(folder)
+                known.setdefault((fingerprint, generates), []).append(folder)
         return known
 
     def _find_next_number(self) -> int:
