@@ -211,3 +211,10 @@ def test_a_row_whose_first_steps_fail_is_told_before_the_others_train(
     told = capsys.readouterr().err
     assert "first steps" in told and "kernel" in told and told.count("\n") == 1
     assert not list((tmp_path / "outputs").rglob("metrics.json"))
+
+
+def test_what_a_run_was_trained_on_is_what_it_measured_not_what_was_overridden(table: Path, tmp_path: Path) -> None:
+    table.write_text(TABLE.replace("model.units=8", "steps=3"))
+    assert _report("seeds=1") == 0
+    runs = _read(tmp_path).set_index("experiment")
+    assert runs.loc["small/sizes/large", "epochs"] == 4 and runs.loc["small/sizes/small", "epochs"] == 1.5

@@ -18,6 +18,7 @@ from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.reporting.tables.plan import Planned
 from cldnn_lab.runs import state as states
 from cldnn_lab.runs.directory import ENVIRONMENT
+from cldnn_lab.runs.record import read_values, stamp_run
 from cldnn_lab.runs.table import read_runs
 from cldnn_lab.storage.tables import keep_whole, write_table
 
@@ -50,19 +51,21 @@ def collect_records(folder: Path, figures: Collection[str], curves: Collection[s
         return _order(pd.DataFrame(columns=[*COLUMNS, HISTORY]))
     names = list(dict.fromkeys([*COLUMNS, *figures]))
     lines = []
-    for values in found.table[found.table["status"].isin(_OVER)].to_dict("records"):
-        run = folder / str(values["run"])
+    for name in found.table["run"][found.table["status"].isin(_OVER)]:
+        run = folder / str(name)
+        # In a table of runs an override hides the metric of its name, such as epochs, which a run of steps ignores.
+        values, _ = read_values(run, stamp_run(run))
         state, environment = states.read(run), _read_environment(run)
         if state is None or state.fingerprint is None:
             continue  # of before runs had fingerprints
-        line = {name: values.get(name) for name in names}
+        line = {column: values.get(column) for column in names}
         line |= {
             "experiment": None,
             "budget": None,
             "processor": environment.get("processor"),
             "versions": _list_versions(environment, str(values.get("backend"))),
             "date": str(state.ended or state.updated)[:10],
-            HISTORY: _thin(found.read_history(str(values["run"])), curves),
+            HISTORY: _thin(found.read_history(str(name)), curves),
         }
         lines.append(line)
     return _order(pd.DataFrame(lines, columns=[*names, HISTORY]))

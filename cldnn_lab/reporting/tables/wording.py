@@ -143,7 +143,7 @@ def _list_mixed(measured: Measured) -> list[str]:
 def _warn_of_few_seeds(measured: Measured) -> list[str]:
     """Where no verdict was possible, whatever the runs had been."""
     compared = [one for conclusion in measured.conclusions for *_, one in conclusion.comparisons]
-    few = [one.n for one in compared if one.n < one.needed]
+    few = [one.n for one in compared if 0 < one.n < one.needed]
     if not few:
         return []
     seeds = count(min(few), "seed") if min(few) == max(few) else f"{min(few)} to {count(max(few), 'seed')}"
