@@ -116,6 +116,8 @@ def _write_range(runs: pd.DataFrame, column: str, noun: str) -> str:
     numbers = pd.to_numeric(read_column(runs, column), errors="coerce").dropna()
     if numbers.empty:
         return ""
+    if numbers.nunique() == 1 and numbers.iloc[0] % 1:
+        return f"{numbers.iloc[0]:,.4g} {noun}s"
     low, high = math.floor(numbers.min()), math.ceil(numbers.max())
     return count(high, noun) if low == high else f"{low:,} to {count(high, noun)}"
 
