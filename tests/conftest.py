@@ -80,13 +80,15 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("data_batch_1", "test_batch_trim"):
         content = {b"data": rng.integers(0, 256, (20, 3072), dtype=np.uint8), b"labels": [i % 10 for i in range(20)]}
         (batches / name).write_bytes(pickle.dumps(content, protocol=2))
-    for part, count in (("Train", 2), ("Test", 1)):
+    for part, count, names in (("Train", 2, 1000), ("Test", 1, 100)):
         for label in range(10):
             folder = root / "cifar10_gray28" / part / str(label)
             folder.mkdir(parents=True)
             for number in range(count):
                 pixels = rng.integers(0, 256, (28, 28), dtype=np.uint8)
                 Image.fromarray(pixels).save(folder / f"Image{number:05}.png")
+            for number in range(count, names):  # as many names as the document's sets have pictures
+                (folder / f"Image{number:05}.png").hardlink_to(folder / f"Image{number % count:05}.png")
     (root / "dbpedia").mkdir()
     for name in ("train_medium.csv", "test_medium.csv"):
         with open(root / "dbpedia" / name, "w", newline="", encoding="utf-8") as file:

@@ -163,7 +163,7 @@ def test_a_mistake_is_one_sentence(
         ("order: [large, small]", "order: [large]", "two rows or more"),
         ("figure: test_accuracy", "figure: test_acuracy", "did you mean test_accuracy"),
         ("test_loss: loss, ", "", None),
-        ("parameters: parameters", "", "a row has a published parameters"),
+        ("parameters: parameters, ", "", "a row has a published parameters"),
         ("curves: [loss]", "curve: [loss]", "did you mean curves"),
         ("seeds: 2", "seeds: two", "seeds"),
         ("title: Two small networks", "title: [", "cannot be read"),

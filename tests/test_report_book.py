@@ -31,7 +31,15 @@ def test_a_table_trains_every_row_and_prints_every_published_figure(
     name: str, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    arguments = ("budget=quick", "budget.epochs=1", "seeds=1", "estimate=false", "launcher=serial", "output=book")
+    arguments = (
+        "budget=quick",
+        "budget.epochs=1",
+        "budget.data=0.01",
+        "seeds=1",
+        "estimate=false",
+        "launcher=serial",
+        "output=book",
+    )
     assert main([f"table={name}", *arguments, f"data_root={data_root}"]) == 0
     printed = pd.read_csv(tmp_path / "book" / name / "table.csv")
     texts = [(tmp_path / "book" / name / f"table.{kind}").read_text() for kind in ("md", "tex", "html")]
