@@ -34,7 +34,7 @@ def test_a_table_trains_every_row_and_prints_every_published_figure(
     arguments = (
         "budget=quick",
         "budget.epochs=1",
-        "budget.data=0.01",
+        "budget.data=0.05",
         "seeds=1",
         "estimate=false",
         "launcher=serial",
