@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -125,3 +126,35 @@ def test_a_resumed_training_ends_like_one_left_alone(backend: str, tmp_path: Pat
             assert one.files == other.files
             for name in one.files:
                 np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_what_the_user_stopped_between_two_batches_goes_on_to_the_end(
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint of an interrupted training does not end the one that goes on from it."""
+    from cldnn_lab.runs.directory import Run
+    from cldnn_lab.training.listeners.progress import Progress
+
+    small = (
+        "model=cnn_example",
+        "data=random",
+        "data.train_limit=96",
+        "data.test_limit=64",
+        "batch_size=8",
+        "epochs=3",
+    )
+    whole = Progress.on_batches_end
+
+    def press_once(listener: Progress, step: int, logs: dict[str, float]) -> None:
+        whole(listener, step, logs)
+        if step == 12:  # the end of an epoch, before its evaluation
+            signal.raise_signal(signal.SIGINT)
+
+    assert cli(*small, "batches_per_call=4", "hydra.run.dir=unbroken")[0] == 0
+    monkeypatch.setattr(Progress, "on_batches_end", press_once)
+    assert cli(*small, "batches_per_call=4", "hydra.run.dir=stopped")[0] == 130
+    monkeypatch.setattr(Progress, "on_batches_end", whole)
+    assert cli(*small, "batches_per_call=4", "hydra.run.dir=stopped", "resume=true")[0] == 0
+    unbroken, stopped = Run(tmp_path / "unbroken").metrics, Run(tmp_path / "stopped").metrics
+    assert stopped["status"] == "completed" and stopped["steps"] == 36
+    assert stopped["test_loss"] == unbroken["test_loss"]

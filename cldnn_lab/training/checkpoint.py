@@ -117,7 +117,8 @@ class Checkpoint(Listener):
         for group, variables in groups.items():
             for index, variable in enumerate(variables):
                 variable.assign(arrays[f"{group}/{index}"])
-        training, outcome = self.training, Outcome(**about["outcome"])
+        # What the user stopped goes on.
+        training, outcome = self.training, Outcome(**{**about["outcome"], "status": Outcome.status})
         # The listeners and whoever called fit hold the same object.
         vars(training.outcome).update(vars(outcome))
         training.logs, training.elapsed = about["logs"], about["elapsed"]
