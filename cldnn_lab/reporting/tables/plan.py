@@ -47,11 +47,6 @@ class Planned:
         """What the row is called among all rows, such as ``001/q1/proposed``."""
         return "/".join(part for part in (self.table, self.section, self.row, self.variant) if part)
 
-    @property
-    def command(self) -> str:
-        """What trains the row alone."""
-        return " ".join(["python -m cldnn_lab.train", *self.overrides])
-
 
 def plan_section(
     table: Table, section: Section, budget_name: str, budget: Budget, common: Sequence[str] = ()

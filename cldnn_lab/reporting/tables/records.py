@@ -116,9 +116,7 @@ def find_runs(records: pd.DataFrame, planned: Sequence[Planned]) -> pd.DataFrame
     parts = []
     for one in planned:
         seeds = {fingerprint: seed for seed, fingerprint in one.fingerprints.items()}
-        own = records[records["config_fingerprint"].isin(list(seeds))]
-        if one.synthetic is not None:
-            own = own[own["synthetic_data"].astype(str) == str(one.synthetic)]
+        own = records[_is_of(records, one)]
         if own.empty:
             continue
         digests = own["setting_fingerprint"].fillna("")
@@ -135,10 +133,7 @@ def name_records(records: pd.DataFrame, planned: Sequence[Planned]) -> pd.DataFr
     named[["experiment", "budget"]] = named[["experiment", "budget"]].astype(object)
     names: dict[int, list[str]] = {}
     for one in planned:
-        own = named["config_fingerprint"].isin(list(one.fingerprints.values()))
-        if one.synthetic is not None:
-            own &= named["synthetic_data"].astype(str) == str(one.synthetic)
-        for index in named.index[own]:
+        for index in named.index[_is_of(named, one)]:
             names.setdefault(index, []).append(one.name)
             named.loc[index, "budget"] = one.budget
     for index, rows in names.items():
@@ -146,6 +141,12 @@ def name_records(records: pd.DataFrame, planned: Sequence[Planned]) -> pd.DataFr
         kept = before.split(" ") if isinstance(before, str) else []
         named.loc[index, "experiment"] = " ".join(dict.fromkeys([*kept, *rows]))
     return named
+
+
+def _is_of(records: pd.DataFrame, one: Planned) -> pd.Series:
+    """Which lines are runs of a row, by their configs and whether their data are generated."""
+    own = records["config_fingerprint"].isin(list(one.fingerprints.values()))
+    return own if one.synthetic is None else own & (records["synthetic_data"].astype(str) == str(one.synthetic))
 
 
 def _order(table: pd.DataFrame) -> pd.DataFrame:
