@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 RECORDED, QUICK, ALL = "recorded", "quick", "all"
 _OUTPUT = "outputs/report"
+# What a job of a table is known by: the fingerprint of its config, and whether its data are to be generated.
+_Key = tuple[str, bool | None]
 # What there is to set, and its defaults.
 _DEFAULTS: dict[str, Any] = {
     "table": None, "budget": {"name": PUBLISHED, "epochs": None, "training": None, "data": None}, "seeds": None,
@@ -83,17 +85,18 @@ def report(arguments: Sequence[str], failed: list[int]) -> list[Path]:
     tables = [read_table(name) for name in (list_tables() if settings.table == ALL else [str(settings.table)])]
     output, runs = Path(make_absolute(settings.output)), Path(make_absolute(settings.runs))
     known = _read_known(output, settings)
-    plan: dict[str, list[list[Planned]]] = {}
-    for table in tables:
-        records = _collect(known, runs, [table])
-        plan[table.name] = [_choose_budget(table, section, settings, records) for section in table.sections.values()]
+    records = _collect(known, runs, tables)
+    plan = {
+        table.name: [_choose_budget(table, section, settings, records) for section in table.sections.values()]
+        for table in tables
+    }
     take_directory(str(output), "output", ours=True)
     if settings.train:
         for table in tables:
-            records = _collect(known, runs, [table])
-            todo, count = _find_missing(plan[table.name], records), len(_find_missing(plan[table.name], records[:0]))
-            failed.extend(_train(table, todo, count, runs, settings))
-    records = _collect(known, runs, tables)
+            jobs = _list_jobs(plan[table.name])
+            if missing := _leave_out_recorded(jobs, plan[table.name], records):
+                failed.extend(_train(table, missing, len(jobs) - len(missing), runs, settings))
+                records = _collect(known, runs, tables)  # which the next table may share
     lock.hold(output)
     try:
         return _print(tables, plan, records, output, contents=settings.table == ALL)
@@ -238,22 +241,32 @@ def _collect(known: pd.DataFrame, runs: Path, tables: Sequence[Table]) -> pd.Dat
     return merge_records([known, collect_records(runs, figures, curves)])
 
 
-def _find_missing(plan: Sequence[Sequence[Planned]], records: pd.DataFrame) -> list[tuple[Planned, int]]:
-    """Each row with each seed that has no run yet; those of one config once, with the most diagnostics."""
-    from cldnn_lab.reporting.tables.records import find_runs
-
-    missing: dict[tuple[str, bool | None], tuple[Planned, int]] = {}
+def _list_jobs(plan: Sequence[Sequence[Planned]]) -> dict[_Key, tuple[Planned, int]]:
+    """Each row of a table with each seed, by the config and the kind of data; those of one config once, with the most
+    diagnostics."""
+    jobs: dict[_Key, tuple[Planned, int]] = {}
     for planned in plan:
-        found = find_runs(records, planned)
-        have = set(zip(found["row"], found["variant"], found["seed"], strict=True))
         for one in planned:
             for seed, fingerprint in one.fingerprints.items():
-                if (one.row, one.variant, seed) in have:
-                    continue
-                known = missing.setdefault((fingerprint, one.synthetic), (one, seed))[0]
+                known = jobs.setdefault((fingerprint, one.synthetic), (one, seed))[0]
                 if len(one.config.diagnostics) > len(known.config.diagnostics):
-                    missing[fingerprint, one.synthetic] = (one, seed)
-    return list(missing.values())
+                    jobs[fingerprint, one.synthetic] = (one, seed)
+    return jobs
+
+
+def _leave_out_recorded(
+    jobs: Mapping[_Key, tuple[Planned, int]], plan: Sequence[Sequence[Planned]], records: pd.DataFrame
+) -> list[tuple[Planned, int]]:
+    """The jobs that have no run yet."""
+    from cldnn_lab.reporting.tables.records import find_runs
+
+    recorded: set[_Key] = set()
+    for planned in plan:
+        kinds = {(one.row, one.variant): one.synthetic for one in planned}
+        found = find_runs(records, planned)
+        for row, variant, fingerprint in zip(found["row"], found["variant"], found["config_fingerprint"], strict=True):
+            recorded.add((fingerprint, kinds[row, variant]))
+    return [job for key, job in jobs.items() if key not in recorded]
 
 
 def _train(

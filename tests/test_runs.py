@@ -280,6 +280,19 @@ def test_changed_data_are_refused_and_leave_the_run_as_it_was(cli, tmp_path: Pat
     assert run.state.state == "completed"
 
 
+def test_a_completed_run_on_files_is_not_given_back_as_one_on_generated_data(cli, tmp_path: Path) -> None:
+    for part in ("trn", "val"):
+        np.save(tmp_path / f"pulsedata1-{part}.npy", np.random.default_rng(1).random((2, 20, 100)))
+    arguments = ("experiment=001/q6", "epochs=1", "data_root=.", "hydra.run.dir=run")
+    status, err = cli(*arguments)
+    assert status == 0, err
+    before = read_files(tmp_path / "run")
+    status, err = cli(*arguments, "resume=true", "data.generate=true")
+    assert status == 2 and err.count("\n") == 1 and "data.generate=true asks for generated data" in err
+    assert read_files(tmp_path / "run") == before
+    assert cli(*arguments, "resume=true") == (0, "")
+
+
 def test_a_run_without_a_state_is_not_resumed(cli, tmp_path: Path) -> None:
     assert cli(*SMALL, "hydra.run.dir=run")[0] == 0
     (tmp_path / "run" / "run.json").unlink()

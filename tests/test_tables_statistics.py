@@ -23,6 +23,12 @@ def test_intervals_of_three_runs_are_those_of_students_t() -> None:
     assert found.predicted_high - found.mean == pytest.approx(4.302653 * 0.1 * math.sqrt(1 + 1 / 3), rel=1e-6)
 
 
+def test_intervals_end_where_no_run_can_come() -> None:
+    found = summarize([0.9, 1.0, 0.98], (0, 1))
+    assert found.high == found.predicted_high == 1 and found.low == summarize([0.9, 1.0, 0.98]).low > 0
+    assert found.predicts(1.0) is True and found.predicts(0.5) is False
+
+
 def test_one_run_has_no_interval_and_none_has_no_mean() -> None:
     assert summarize([0.5]).mean == 0.5
     assert summarize([0.5]).low is None and summarize([0.5]).predicts(0.5) is None

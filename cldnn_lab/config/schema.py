@@ -169,6 +169,21 @@ class Config:
         """The Keras backend, ``auto`` decided."""
         return choose_backend(self.settings.backend, self.model)
 
+    @property
+    def generates(self) -> bool:
+        """Whether data are generated even where their files are found."""
+        return bool(getattr(self.data, "generate", False))  # which not every source has
+
+
+def parse_composed(composed: DictConfig, choices: Mapping[str, Any] | None = None) -> Config:
+    """:func:`parse` of what Hydra composed, with or without its ``hydra`` node.
+
+    Args:
+        choices: Hydra's choice for each config group; read from the ``hydra`` node where that is there.
+    """
+    choices = choices or OmegaConf.select(composed, "hydra.runtime.choices") or {}
+    return parse(OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"]), choices)
+
 
 def parse(config: DictConfig, choices: Mapping[str, str] | None = None) -> Config:
     """Check a composed config and give it its types.

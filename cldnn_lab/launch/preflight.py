@@ -11,7 +11,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.config.schema import Config, parse
+from cldnn_lab.config.schema import Config, parse_composed
 from cldnn_lab.launch.backend import check_threads
 from cldnn_lab.runs import lock
 from cldnn_lab.runs.directory import Run, take_directory
@@ -57,8 +57,7 @@ def check_config(config: DictConfig, choices: Mapping[str, Any] | None = None) -
     Raises:
         ConfigError: for anything wrong in it.
     """
-    choices = choices or OmegaConf.select(config, "hydra.runtime.choices") or {}
-    parsed = parse(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), choices)
+    parsed = parse_composed(config, choices)
     check_threads(parsed.settings.threads)
     return parsed
 

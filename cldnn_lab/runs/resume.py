@@ -31,6 +31,12 @@ def find_resumable(run: Run, config: Config, read_config: Callable[[Run], Config
             )
         return None
     if state.config_fingerprint == compute_config_fingerprint(config):
+        # No fingerprint of a config says so, and a completed run is not compared with its data again.
+        if state.state == "completed" and config.generates and run.metrics["synthetic_data"] is False:
+            raise ConfigError(
+                f"{run.folder} holds a run on published files, and data.generate=true asks for generated data: choose "
+                "another folder, or leave data.generate=true away."
+            )
         return state
     try:
         differences = compare(read_config(run), config)

@@ -24,7 +24,6 @@ from cldnn_lab.storage import manifest
 from cldnn_lab.storage.tables import write_json
 
 SWEEP = "sweep.json"
-_GENERATES = "data.generate=true"
 
 
 @dataclass(frozen=True)
@@ -36,20 +35,20 @@ class Job:
         config_fingerprint: of its config.
         trial: number of the trial that it belongs to; None but for a sweeper that makes trials.
         folder: name of its run directory in that of the sweep; empty until the sweep gives it one.
+        generates: whether it generates data that others read from files.
     """
 
     overrides: tuple[str, ...]
     config_fingerprint: str
     trial: int | None = None
     folder: str = ""
+    generates: bool = False
 
     @property
     def key(self) -> tuple[str, bool]:
-        """What a job is known by: its config, and whether it is to generate data that others read from files.
-
-        No fingerprint of a config says the latter, since without files it is all the same.
-        """
-        return self.config_fingerprint, any(one.lower().lstrip("+") == _GENERATES for one in self.overrides)
+        """What a job is known by. No fingerprint of a config says whether data are generated, since without files it is
+        all the same."""
+        return self.config_fingerprint, self.generates
 
 
 class Sweep:

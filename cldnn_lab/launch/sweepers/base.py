@@ -81,7 +81,7 @@ class BaseSweeper(Sweeper):
             what = " ".join(overrides) or "no overrides"
             raise ConfigError(f"in the run with {what}: {mistake} No run was started.") from None
         folder = self._get_named_folder(number, composed)
-        return Job(tuple(overrides), compute_config_fingerprint(parsed), trial, folder)
+        return Job(tuple(overrides), compute_config_fingerprint(parsed), trial, folder, parsed.generates)
 
     def begin(self, **about: Any) -> None:
         """Take the sweep directory, a new one or that of the sweep that goes on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,9 @@ POINTS = 0.02
 ONLY = ""
 
 _SHARES = ("accuracy", "sensitivity", "specificity", "precision", "recall", "f1", "roc_auc")
+# Beyond which no run can come.
+_BOUNDS = {"share": (0.0, 1.0), "time": (0.0, math.inf)}
+_UNBOUNDED = (-math.inf, math.inf)
 _COUNTS = ("parameters", "layers", "epochs", "steps")
 
 
@@ -181,7 +185,7 @@ def _measure(runs: pd.DataFrame, section: Section, row: str, figure: str, varian
     own = runs[(runs["row"] == row) & (runs["variant"] == variant)]
     known = own.dropna(subset=[figure]) if figure in own else own.iloc[:0]
     values = {int(seed): float(value) for seed, value in zip(known["seed"], known.get(figure, ()), strict=True)}
-    summary = summarize(list(values.values()))
+    summary = summarize(list(values.values()), _BOUNDS.get(find_kind(figure), _UNBOUNDED))
     interval = None
     if figure == "test_accuracy" and summary.mean is not None:
         interval = find_test_interval(summary.mean, int(known["test_examples"].iloc[0]))

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
-from omegaconf import OmegaConf
 
 from cldnn_lab.config import explain
 from cldnn_lab.config.composer import Composer
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.config.groups import CONFIGS
-from cldnn_lab.config.schema import Config, parse
+from cldnn_lab.config.schema import Config, parse_composed
 from cldnn_lab.reporting.tables.definition import Budget, Section, Table, Variant
 from cldnn_lab.reporting.tables.measure import ONLY
 from cldnn_lab.runs.fingerprint import compute_seed_fingerprints
@@ -116,9 +115,7 @@ def _spend(composer: Composer, overrides: Sequence[str], section: Section, budge
 
 def _parse(composer: Composer, overrides: Sequence[str]) -> Config:
     try:
-        composed = composer.compose(overrides)
-        choices = composed.hydra.runtime.choices
-        return parse(OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"]), choices)
+        return parse_composed(composer.compose(overrides))
     except ConfigError:
         raise
     except Exception as error:

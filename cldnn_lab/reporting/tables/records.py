@@ -17,7 +17,7 @@ import pandas as pd
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.reporting.tables.plan import Planned
 from cldnn_lab.runs import state as states
-from cldnn_lab.runs.directory import ENVIRONMENT
+from cldnn_lab.runs.directory import Run
 from cldnn_lab.runs.record import read_values, stamp_run
 from cldnn_lab.runs.table import read_runs
 from cldnn_lab.storage.tables import keep_whole, write_table
@@ -55,7 +55,7 @@ def collect_records(folder: Path, figures: Collection[str], curves: Collection[s
         run = folder / str(name)
         # In a table of runs an override hides the metric of its name, such as epochs, which a run of steps ignores.
         values, _ = read_values(run, stamp_run(run))
-        state, environment = states.read(run), _read_environment(run)
+        state, environment = states.read(run), Run(run).environment
         if state is None or state.fingerprint is None:
             continue  # of before runs had fingerprints
         line = {column: values.get(column) for column in names}
@@ -152,13 +152,6 @@ def _is_of(records: pd.DataFrame, one: Planned) -> pd.Series:
 def _order(table: pd.DataFrame) -> pd.DataFrame:
     metrics = [name for name in table if name not in (*COLUMNS, HISTORY)]
     return table.reindex(columns=[*COLUMNS, *metrics, HISTORY])
-
-
-def _read_environment(run: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((run / ENVIRONMENT).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
 
 
 def _list_versions(environment: dict[str, Any], backend: str) -> str:

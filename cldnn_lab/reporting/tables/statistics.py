@@ -58,8 +58,12 @@ class Summary:
         return self.predicted_low - slack <= value <= self.predicted_high + slack
 
 
-def summarize(values: Sequence[float]) -> Summary:
-    """The mean of runs and the intervals around it."""
+def summarize(values: Sequence[float], bounds: tuple[float, float] = (-math.inf, math.inf)) -> Summary:
+    """The mean of runs and the intervals around it.
+
+    Args:
+        bounds: beyond which no run can come, such as 0 and 1 of a share; the intervals end there.
+    """
     n = len(values)
     if n == 0:
         return Summary(0)
@@ -69,7 +73,8 @@ def summarize(values: Sequence[float]) -> Summary:
     std = float(np.std(values, ddof=1))
     t = float(stats.t.ppf((1 + LEVEL) / 2, n - 1))
     half, wide = t * std / math.sqrt(n), t * std * math.sqrt(1 + 1 / n)
-    return Summary(n, mean, std, mean - half, mean + half, mean - wide, mean + wide)
+    ends = np.clip([mean - half, mean + half, mean - wide, mean + wide], *bounds)
+    return Summary(n, mean, std, *(float(end) for end in ends))
 
 
 def find_test_interval(share: float, examples: int) -> tuple[float, float]:

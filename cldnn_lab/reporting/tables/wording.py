@@ -54,7 +54,8 @@ def explain_columns(measured: Measured) -> str:
     parts = [
         "n: seeds. 95 % interval: of the mean over seeds (Student’s t). Prediction interval: where one more run would "
         "lie in 95 % of cases, mean ± t s √(1 + 1/n); “published inside?” says whether the published figure, which is "
-        "one run, does; a count has to be equal, and a time of another machine is not judged."
+        "one run, does; a count has to be equal, and a time of another machine is not judged. Intervals of shares end "
+        "at 0 and 100 %, those of times at 0."
     ]
     if any(one.test_interval for one in measured.measurements):
         parts.append("Test-set interval: what so many test examples can tell of the mean (Wilson, 95 %).")
