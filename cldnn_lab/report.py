@@ -270,22 +270,22 @@ def _leave_out_recorded(
 
 
 def _train(
-    table: Table, todo: Sequence[tuple[Planned, int]], count: int, runs: Path, settings: DictConfig
+    table: Table, missing: Sequence[tuple[Planned, int]], recorded: int, runs: Path, settings: DictConfig
 ) -> list[int]:
     """Run what is missing as sweeps, one for each kind of data, since the same configs may stand for several; the exit
     statuses of those that did not end well.
 
     Args:
-        count: of all runs that the table stands on.
+        recorded: how many runs of the table there are.
     """
     kinds: dict[str, list[tuple[Planned, int]]] = {}
-    for one, seed in todo:
+    for one, seed in missing:
         if one.synthetic is False and not _has_files(one):
             continue
         kinds.setdefault(one.variant, []).append((one, seed))
     statuses = []
     if kinds:
-        print(_announce(table, kinds, recorded=count - len(todo), settings=settings), flush=True)
+        print(_announce(table, kinds, recorded=recorded, settings=settings), flush=True)
     for kind, jobs in kinds.items():
         folder = runs / "-".join(part for part in (table.name, kind) if part)
         listed = [[*one.overrides, f"seed={seed}"] for one, seed in jobs]

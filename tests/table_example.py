@@ -21,7 +21,13 @@ LABELS = {
 
 def make_measured(seeds: int = 6) -> list[Measured]:
     """Two sections: one of several figures without variants, one of a single figure on three kinds of data."""
-    table = Table(title="Networks & *pictures*", source="A report_1, 100 % made up.", sections={}, name="made_up")
+    table = Table(
+        title="Networks & *pictures*",
+        source="A report_1, 100 % made up.",
+        sections={},
+        name="made_up",
+        argument="made_up",
+    )
     table.sections = {"several": _make_several(seeds), "single": _make_single(seeds)}
     return [measure(table, section, "quick", make_runs(section, seeds)) for section in table.sections.values()]
 

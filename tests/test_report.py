@@ -78,8 +78,11 @@ def test_smaller_budgets_are_other_runs_and_the_table_says_so(table: Path, tmp_p
     assert set(runs["epochs"]) == {2} and set(runs["train_examples"]) == {32} and set(runs["budget"]) == {"quick"}
     text = (tmp_path / "outputs" / "report" / "small" / "table.md").read_text()
     assert "2 epochs" in text and "everything" in text
+    assert "report table=small.yaml budget=quick seeds=2\n" in text
     assert _report("budget=quick", "budget.epochs=1", "seeds=1") == 0
     assert set(_read(tmp_path)["epochs"]) == {1, 2}
+    text = (tmp_path / "outputs" / "report" / "small" / "table.md").read_text()
+    assert "report table=small.yaml budget=quick budget.epochs=1 seeds=1\n" in text
 
 
 def test_figures_of_diagnostics_and_the_count_of_layers_are_printed(table: Path, tmp_path: Path) -> None:

@@ -163,12 +163,14 @@ class Table:
         source: where the published figures come from.
         sections: by name, in the order of the document.
         name: of its file.
+        argument: of the command, by which it is found: the name, or the path of the user's file.
     """
 
     title: str
     source: str
     sections: dict[str, Section]
     name: str = ""
+    argument: str = ""
 
 
 def list_tables() -> list[str]:
@@ -195,7 +197,8 @@ def read_table(name: str) -> Table:
     if not isinstance(values, Mapping):
         raise ConfigError(f"{path}: must hold title, source and sections.")
     try:
-        return _check(parse_dataclass(Table, {**{str(key): value for key, value in values.items()}, "name": path.stem}))
+        named = {str(key): value for key, value in values.items()} | {"name": path.stem, "argument": name}
+        return _check(parse_dataclass(Table, named))
     except ConfigError as mistake:
         raise ConfigError(f"{path}: {mistake}") from None
 

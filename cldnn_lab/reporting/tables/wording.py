@@ -33,9 +33,15 @@ def list_remarks(measured: Measured) -> list[str]:
 
 
 def write_command(sections: Sequence[Measured]) -> str:
-    """What makes the tables of a document anew."""
-    first = sections[0]
-    return f"python -m cldnn_lab.report table={first.table.name} budget={first.budget_name}"
+    """What makes the tables of a document anew, from the same runs or others."""
+    command = f"python -m cldnn_lab.report table={sections[0].table.argument}"
+    budgets = {one.budget_name for one in sections}
+    if len(budgets) > 1:
+        return f"{command} budget=recorded train=false"
+    name, *changes = budgets.pop().split()
+    seeds = {one.budget.seeds for one in sections}  # equal where the user set them, and where they are so anyway
+    changes = [f"budget.{change}" for change in changes] + ([f"seeds={seeds.pop()}"] if len(seeds) == 1 else [])
+    return " ".join([command, f"budget={name}", *changes])
 
 
 def describe_picture(measured: Measured, name: str) -> str:
