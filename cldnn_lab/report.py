@@ -40,7 +40,16 @@ from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.groups import list_options
 from cldnn_lab.config.paths import make_absolute
 from cldnn_lab.launch.command import make_sweep_command, run_sweep
-from cldnn_lab.reporting.tables.definition import PUBLISHED, Budget, Section, Table, list_tables, read_table
+from cldnn_lab.reporting.tables.definition import (
+    PUBLISHED,
+    QUICK,
+    Budget,
+    Section,
+    Table,
+    find_other_budget,
+    list_tables,
+    read_table,
+)
 from cldnn_lab.runs import lock
 from cldnn_lab.runs.directory import take_directory
 from cldnn_lab.storage import manifest
@@ -51,7 +60,7 @@ if TYPE_CHECKING:
     from cldnn_lab.reporting.tables.measure import Measured
     from cldnn_lab.reporting.tables.plan import Planned
 
-RECORDED, QUICK, ALL = "recorded", "quick", "all"
+RECORDED, ALL = "recorded", "all"
 _OUTPUT = "outputs/report"
 # What a job of a table is known by: the fingerprint of its config, and whether its data are to be generated.
 _Key = tuple[str, bool | None]
@@ -99,7 +108,7 @@ def report(arguments: Sequence[str], failed: list[int]) -> list[Path]:
                 records = _collect(known, runs, tables)  # which the next table may share
     lock.hold(output)
     try:
-        return _print(tables, plan, records, output, contents=settings.table == ALL)
+        return _print(tables, plan, records, output, settings)
     finally:
         lock.release(output)
 
@@ -109,22 +118,32 @@ def _print(
     plan: dict[str, list[list[Planned]]],
     records: pd.DataFrame,
     output: Path,
-    *,
-    contents: bool,
+    settings: DictConfig,
 ) -> list[Path]:
     """Write the tables, and the runs that they stand on."""
+    from cldnn_lab.reporting.tables.plan import plan_section
     from cldnn_lab.reporting.tables.records import RECORDS, name_records, write_records
     from cldnn_lab.reporting.tables.write import CONTENTS, CONTENTS_PAGE, write_book, write_table_files
 
+    contents = settings.table == ALL
     manifest.check(output, [RECORDS, *([CONTENTS, CONTENTS_PAGE] if contents else [])])
     manifest.begin_list(output)
     written: list[Path] = []
     book: list[list[Measured]] = []
     for table in tables:
+        sections = []
         for planned in plan[table.name]:
-            records = name_records(records, planned)
-        book.append([_measure(table, planned, records) for planned in plan[table.name]])
-        written += write_table_files(book[-1], output / table.name)
+            section = table.sections[planned[0].section]
+            other = find_other_budget(section, planned[0].budget)
+            compared = (
+                []
+                if other is None
+                else plan_section(table, section, other, section.budgets[other], _list_common(settings))
+            )
+            records = name_records(name_records(records, compared), planned)
+            sections.append(_measure(table, section, planned, compared, records))
+        book.append(sections)
+        written += write_table_files(sections, output / table.name)
     records_file = write_records(output / RECORDS, records[records["experiment"].notna()])
     print(_summarize(book))
     return [*(write_book(book, output) if contents else written), records_file]
@@ -183,7 +202,7 @@ def _choose_budget(table: Table, section: Section, settings: DictConfig, records
     """The rows of a section at the budget that was asked for."""
     from cldnn_lab.reporting.tables.plan import plan_section
 
-    common = [f"{key}={settings[key]}" for key in ("data_root", "backend") if settings[key] is not None]
+    common = _list_common(settings)
     if settings.budget.name != RECORDED:
         name, budget = _make_budget(section, settings)
         section.budgets[name] = budget
@@ -315,18 +334,26 @@ def _has_files(one: Planned) -> bool:
     return not data.load(one.config.data, Path(one.config.settings.data_root), prefers=one.config.prefers).synthetic
 
 
-def _measure(table: Table, planned: Sequence[Planned], records: pd.DataFrame) -> Measured:
+def _measure(
+    table: Table, section: Section, planned: Sequence[Planned], compared: Sequence[Planned], records: pd.DataFrame
+) -> Measured:
+    """A section measured, and how another budget agrees with it.
+
+    Args:
+        compared: the rows at the other budget; none if there is no other.
+    """
     from cldnn_lab.reporting.tables.measure import find_agreement, measure
-    from cldnn_lab.reporting.tables.plan import plan_section
     from cldnn_lab.reporting.tables.records import find_runs
 
-    section = table.sections[planned[0].section]
-    found = measure(table, section, planned[0].budget, find_runs(records, planned))
-    if found.budget.is_published:
-        return found
-    whole = plan_section(table, section, PUBLISHED, section.budgets[PUBLISHED])
-    published = measure(table, section, PUBLISHED, find_runs(records, whole))
-    return replace(found, agreement=find_agreement(found, published))
+    found, *other = [
+        measure(table, section, one[0].budget, find_runs(records, one)) for one in (planned, compared) if one
+    ]
+    return replace(found, agreement=find_agreement(found, other[0])) if other else found
+
+
+def _list_common(settings: DictConfig) -> list[str]:
+    """The overrides of every row that the whole command has."""
+    return [f"{key}={settings[key]}" for key in ("data_root", "backend") if settings[key] is not None]
 
 
 def _list(value: Any) -> list[str]:

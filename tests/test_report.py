@@ -85,6 +85,23 @@ def test_smaller_budgets_are_other_runs_and_the_table_says_so(table: Path, tmp_p
     assert "report table=small.yaml budget=quick budget.epochs=1 seeds=1\n" in text
 
 
+def test_a_table_says_how_another_budget_orders_its_rows_and_keeps_those_runs(table: Path, tmp_path: Path) -> None:
+    # Accuracies of so few examples may be equal, which is no order.
+    table.write_text(
+        table.read_text()
+        .replace("{test_accuracy: accuracy,", "{test_loss: loss, test_accuracy: accuracy,")
+        .replace("accuracy, test_loss: loss,", "accuracy,")
+    )
+    for budget in ("quick", "published"):
+        assert _report(f"budget={budget}", "seeds=2") == 0
+    text = (tmp_path / "outputs" / "report" / "small" / "table.md").read_text()
+    assert "Budget quick against this one in the order of 2 rows by loss: Kendall’s tau" in text
+    assert set(_read(tmp_path)["budget"]) == {"quick", "published"}
+    (tmp_path / "outputs" / "report" / "runs.csv").rename(tmp_path / "kept.csv")
+    assert _report("seeds=2", "train=false", "runs=none", "output=again", "records=kept.csv") == 0
+    assert (tmp_path / "again" / "small" / "table.md").read_text() == text
+
+
 def test_figures_of_diagnostics_and_the_count_of_layers_are_printed(table: Path, tmp_path: Path) -> None:
     named = {
         "layers": "layers",

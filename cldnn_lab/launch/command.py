@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 
 def make_sweep_command(jobs: Sequence[Sequence[str]], folder: Path, launcher: str) -> list[str]:
@@ -24,13 +25,16 @@ def make_sweep_command(jobs: Sequence[Sequence[str]], folder: Path, launcher: st
     return [*command, f"launcher={launcher}", f"hydra.sweep.dir={folder}"]
 
 
-def run_sweep(command: Sequence[str]) -> int:
+def run_sweep(command: Sequence[str], said: IO[str] | None = None) -> int:
     """Run a command of :func:`make_sweep_command` to its end; its exit status.
+
+    Args:
+        said: takes all that it says; None for the terminal.
 
     Raises:
         KeyboardInterrupt: if the user stopped it, once it has written what there is: Ctrl-C reaches it, too.
     """
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, stdout=said, stderr=said)
     while True:
         try:
             status = process.wait()

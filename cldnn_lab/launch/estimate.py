@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 import math
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.launch import gpus
-from cldnn_lab.launch.command import make_sweep_command
+from cldnn_lab.launch.command import make_sweep_command, run_sweep
 from cldnn_lab.launch.extrapolate import extrapolate, find_process, find_saving, find_span, measure_turnarounds
 from cldnn_lab.launch.launchers.joblib import count_slots
 from cldnn_lab.runs.directory import HISTORY, Run
@@ -72,14 +71,14 @@ def estimate_seconds(settings: Mapping[tuple[str, ...], int], launcher: str) -> 
 def _run(jobs: Sequence[Sequence[str]], folder: Path, launcher: str) -> list[Run]:
     """The runs of a sweep of these jobs, all of them ended."""
     command = [*make_sweep_command(jobs, folder, launcher), "logger=none"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode in (130, -2):
-        raise KeyboardInterrupt
+    with tempfile.TemporaryFile("w+", dir=folder.parent, encoding="utf-8") as file:
+        run_sweep(command, file)
+        file.seek(0)
+        said = file.read().strip().splitlines() or ["it ended early."]
     runs = [Run(folder / str(number)) for number in range(len(jobs))]
     for job, run in zip(jobs, runs, strict=True):
         state = run.state if run.folder.is_dir() else None
         if state is None:
-            said = ended.stderr.strip().splitlines() or ["it ended early."]
             raise ConfigError(f"the time cannot be estimated: {said[-1].removeprefix('error: ')}")
         if state.state not in ("completed", "diverged"):
             raise ConfigError(f"the first steps of {' '.join(job[:-2])} failed: {state.reason or 'it left no reason.'}")

@@ -33,7 +33,7 @@ from cldnn_lab.config.groups import CONFIGS, list_options
 from cldnn_lab.config.typed import extract_first_line, parse_dataclass
 from cldnn_lab.diagnostics import needs_network
 
-PUBLISHED = "published"
+PUBLISHED, QUICK = "published", "quick"
 # Sections without a budget of their own name.
 FEWEST_SEEDS = 3
 
@@ -171,6 +171,15 @@ class Table:
     sections: dict[str, Section]
     name: str = ""
     argument: str = ""
+
+
+def find_other_budget(section: Section, budget: str) -> str | None:
+    """The budget whose order of the rows is to be compared with that of a table at ``budget``: the quick one with the
+    published, any other with the published; None if both train alike."""
+    if not section.budgets[budget].is_published:
+        return PUBLISHED
+    quick = section.budgets.get(QUICK)
+    return None if quick is None or quick.is_published else QUICK
 
 
 def list_tables() -> list[str]:

@@ -105,6 +105,21 @@ class Conclusion:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How two budgets of a section agree in the order of its rows by their means of the first figure.
+
+    Attributes:
+        budget: name of the other.
+        tau: Kendall's.
+        rows: how many have runs at both.
+    """
+
+    budget: str
+    tau: float
+    rows: int
+
+
+@dataclass(frozen=True)
 class Measured:
     """A section with all that its table prints.
 
@@ -114,8 +129,7 @@ class Measured:
         runs: a row for each run: ``row``, ``variant``, and what :mod:`~cldnn_lab.reporting.tables.records` has of it.
         measurements: a line for each row, figure and variant, in the order of the section.
         conclusions: tested on the first variant that has runs.
-        agreement: of a smaller budget, how its order of the rows by the first figure agrees with that of the published
-            budget: Kendall's tau and the number of rows that have both; None where there is nothing to compare.
+        agreement: with another budget in the order of the rows; None where there is nothing to compare.
     """
 
     table: Table
@@ -125,7 +139,7 @@ class Measured:
     runs: pd.DataFrame
     measurements: Sequence[Measurement]
     conclusions: Sequence[Conclusion]
-    agreement: tuple[float, int] | None = None
+    agreement: Agreement | None = None
 
     @property
     def variants(self) -> list[str]:
@@ -142,16 +156,16 @@ class Measured:
         return next(one for one in self.measurements if (one.row, one.figure, one.variant) == (row, figure, variant))
 
 
-def find_agreement(small: Measured, published: Measured) -> tuple[float, int] | None:
+def find_agreement(measured: Measured, other: Measured) -> Agreement | None:
     """How two budgets of one section agree in the order of its rows."""
-    figure = next(iter(small.section.figures))
+    figure = next(iter(measured.section.figures))
     means = [
-        tuple(one.find(row, figure, small.variants[0]).summary.mean for one in (small, published))
-        for row in small.section.rows
+        tuple(one.find(row, figure, measured.variants[0]).summary.mean for one in (measured, other))
+        for row in measured.section.rows
     ]
     both = [(first, second) for first, second in means if first is not None and second is not None]
     tau = compare_rankings([first for first, _ in both], [second for _, second in both])
-    return None if tau is None else (tau, len(both))
+    return None if tau is None else Agreement(other.budget_name, tau, len(both))
 
 
 def measure(table: Table, section: Section, budget_name: str, runs: pd.DataFrame) -> Measured:

@@ -79,14 +79,14 @@ def explain_columns(measured: Measured) -> str:
 
 
 def _describe_agreement(measured: Measured) -> list[str]:
-    """Whether a smaller budget ranks the rows as the published one does."""
-    if measured.agreement is None:
+    """Whether another budget ranks the rows as this one does."""
+    found = measured.agreement
+    if found is None:
         return []
-    tau, rows = measured.agreement
     figure = next(iter(measured.section.figures.values()))
     return [
-        f"The order of the {rows} rows that have runs at the published budget too, by {figure}: Kendall’s tau between "
-        f"the budgets is {format_number('number', tau, 2)} (1: the same order; 0: none)."
+        f"Budget {found.budget} against this one in the order of {count(found.rows, 'row')} by {figure}: Kendall’s tau "
+        f"{format_number('number', found.tau, 2)} (1: the same order; 0: no agreement; −1: the reverse)."
     ]
 
 
