@@ -297,3 +297,13 @@ def test_points_are_below_each_other():
     assert align(["1.25", "10", "–", "1,000.5"]) == ["1.25", "10\u2008\u2007\u2007", "–", "1,000.5\u2007"]
     assert align(["9.5 to 10.5", "8.1 to 9.2"]) == ["9.5 to 10.5", "8.1 to \u20079.2"]
     assert align(["0.12 to 0.34", "5.1 to 6.2"]) == ["0.12 to 0.34", "5.1 to 6.2\u2007"]
+
+
+def test_a_published_figure_outside_the_interval_is_said_with_what_was_tried(sections):
+    several = sections[0]
+    runs = several.runs.copy()
+    runs.loc[runs["row"] == "relu", "test_loss"] += 1
+    row = replace(several.section.rows["relu"], tried="other losses")
+    section = replace(several.section, rows={**several.section.rows, "relu": row})
+    texts = [footnote.text for footnote in list_footnotes(measure(several.table, section, "quick", runs))]
+    assert "Outside the prediction interval: the published test loss; tried: other losses." in texts

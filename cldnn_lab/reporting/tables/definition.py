@@ -75,7 +75,8 @@ class Row:
         published: figures that the document prints, by metric; ``parameters`` and times are metrics too.
         at: further overrides at a smaller budget, by its name, such as a rate that fits fewer steps.
         note: what to know of the row; printed below the table.
-        tried: what was tried to explain a difference of more than 2 points; printed below the table.
+        tried: what was tried to explain a difference of more than 2 points, or a published figure outside the
+            prediction interval; printed below the table.
     """
 
     label: str

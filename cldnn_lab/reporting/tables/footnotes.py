@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cldnn_lab.reporting.tables.measure import POINTS, Measured
+from cldnn_lab.reporting.tables.measure import POINTS, Measured, find_kind
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,20 @@ def end_sentence(text: str) -> str:
 
 
 def _explain(measured: Measured, row: str) -> str | None:
-    off = [one.figure for one in measured.measurements if one.row == row and one.is_off]
-    if not off:
+    """Which published figures of a row are far from the measured ones, and what was tried about that."""
+    own = [one for one in measured.measurements if one.row == row]
+    far = [one.figure for one in own if one.is_off]
+    outside = [
+        one.figure
+        for one in own
+        if one.is_inside is False and not one.is_off and find_kind(one.figure) != "count"  # which has no interval
+    ]
+    if not far and not outside:
         return None
-    figures = ", ".join(measured.section.figures[figure] for figure in off)
+    names = [", ".join(measured.section.figures[figure] for figure in figures) for figures in (far, outside)]
+    parts = [f"more than {100 * POINTS:g} points from the published {names[0]}"] if far else []
+    parts += [f"outside the prediction interval: the published {names[1]}"] if outside else []
     tried = measured.section.rows[row].tried
     found = f"tried: {tried}" if tried else "not looked into yet"
-    return end_sentence(f"More than {100 * POINTS:g} points from the published {figures}; {found}")
+    text = "; ".join([*parts, found])
+    return end_sentence(text[0].upper() + text[1:])
