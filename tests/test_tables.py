@@ -306,4 +306,4 @@ def test_a_published_figure_outside_the_interval_is_said_with_what_was_tried(sec
     row = replace(several.section.rows["relu"], tried="other losses")
     section = replace(several.section, rows={**several.section.rows, "relu": row})
     texts = [footnote.text for footnote in list_footnotes(measure(several.table, section, "quick", runs))]
-    assert "Outside the prediction interval: the published test loss; tried: other losses." in texts
+    assert "Outside the prediction interval: the published loss; tried: other losses." in texts
