@@ -27,8 +27,7 @@ records=<runs.csv>, and count like one's own.
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,11 +38,8 @@ from cldnn_lab.config.commands import parse_arguments, run_command
 from cldnn_lab.config.errors import ConfigError, suggest
 from cldnn_lab.config.groups import list_options
 from cldnn_lab.config.paths import make_absolute
-from cldnn_lab.launch.command import make_sweep_command, run_sweep
 from cldnn_lab.reporting.tables.definition import (
     PUBLISHED,
-    QUICK,
-    Budget,
     Section,
     Table,
     find_other_budget,
@@ -60,10 +56,8 @@ if TYPE_CHECKING:
     from cldnn_lab.reporting.tables.measure import Measured
     from cldnn_lab.reporting.tables.plan import Planned
 
-RECORDED, ALL = "recorded", "all"
+ALL = "all"
 _OUTPUT = "outputs/report"
-# What a job of a table is known by: the fingerprint of its config, and whether its data are to be generated.
-_Key = tuple[str, bool | None]
 # What there is to set, and its defaults.
 _DEFAULTS: dict[str, Any] = {
     "table": None, "budget": {"name": PUBLISHED, "epochs": None, "training": None, "data": None}, "seeds": None,
@@ -91,20 +85,26 @@ def report(arguments: Sequence[str], failed: list[int]) -> list[Path]:
         KeyboardInterrupt: if the user stopped the training.
     """
     settings = _read_arguments(arguments)
+    from cldnn_lab.launch.tables import train_missing
+    from cldnn_lab.reporting.tables.budgets import plan_at_budget
+
     tables = [read_table(name) for name in (list_tables() if settings.table == ALL else [str(settings.table)])]
     output, runs = Path(make_absolute(settings.output)), Path(make_absolute(settings.runs))
     known = _read_known(output, settings)
     records = _collect(known, runs, tables)
+    name, changes, common = str(settings.budget.name), _list_changes(settings), _list_common(settings)
     plan = {
-        table.name: [_choose_budget(table, section, settings, records) for section in table.sections.values()]
+        table.name: [
+            plan_at_budget(table, section, name, changes, records, common) for section in table.sections.values()
+        ]
         for table in tables
     }
     take_directory(str(output), "output", ours=True)
     if settings.train:
         for table in tables:
-            jobs = _list_jobs(plan[table.name])
-            if missing := _leave_out_recorded(jobs, plan[table.name], records):
-                failed.extend(_train(table, missing, len(jobs) - len(missing), runs, settings))
+            rows, how = plan[table.name], str(settings.launcher)
+            if statuses := train_missing(rows, records, runs, how, estimate=bool(settings.estimate)):
+                failed.extend(status for status in statuses if status)
                 records = _collect(known, runs, tables)  # which the next table may share
     lock.hold(output)
     try:
@@ -198,58 +198,6 @@ def _read_arguments(arguments: Sequence[str]) -> DictConfig:
     return settings
 
 
-def _choose_budget(table: Table, section: Section, settings: DictConfig, records: pd.DataFrame) -> list[Planned]:
-    """The rows of a section at the budget that was asked for."""
-    from cldnn_lab.reporting.tables.plan import plan_section
-
-    common = _list_common(settings)
-    if settings.budget.name != RECORDED:
-        name, budget = _make_budget(section, settings)
-        section.budgets[name] = budget
-        return plan_section(table, section, name, budget, common)
-    plans = [plan_section(table, section, name, budget, common) for name, budget in section.budgets.items()]
-    return max(plans, key=lambda planned: _count_recorded(planned, records))
-
-
-def _make_budget(section: Section, settings: DictConfig) -> tuple[str, Budget]:
-    wanted = settings.budget
-    # What is quick anyway needs no budget of that name.
-    budgets = {QUICK: Budget(), **section.budgets}
-    if wanted.name not in budgets:
-        raise ConfigError(f"budget: {wanted.name}: no such budget; {suggest(wanted.name, [RECORDED, *budgets])}.")
-    changes = {key: wanted[key] for key in ("epochs", "training", "data") if wanted[key] is not None}
-    _check_changes(changes)
-    if "epochs" in changes or "training" in changes:
-        changes = {"epochs": None, "training": None, **changes}
-    name = " ".join([wanted.name, *(f"{key}={value}" for key, value in changes.items() if value is not None)])
-    budget = replace(budgets[wanted.name], **changes)
-    return name, budget if settings.seeds is None else replace(budget, seeds=settings.seeds)
-
-
-def _check_changes(changes: dict[str, Any]) -> None:
-    for key, value in changes.items():
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if key == "epochs" and not (number and isinstance(value, int) and value >= 1):
-            raise ConfigError(f"budget.epochs: {value!r} must be a number of epochs, 1 or more.")
-        if key != "epochs" and not (number and 0 < value <= 1):
-            raise ConfigError(f"budget.{key}: {value!r} must be a share, above 0 and at most 1, such as 0.2.")
-
-
-def _count_recorded(planned: Sequence[Planned], records: pd.DataFrame) -> tuple[bool, int]:
-    """Whether each row has three runs or more, on one kind of data at least; and how many runs there are, so that of
-    budgets that all rows have the larger is taken, which comes first."""
-    from cldnn_lab.reporting.tables.definition import FEWEST_SEEDS
-    from cldnn_lab.reporting.tables.records import find_runs
-
-    found = find_runs(records, planned)
-    counts = Counter(zip(found["row"], found["variant"], strict=True))
-    most = dict.fromkeys((one.row for one in planned), 0)
-    for (row, _), count in counts.items():
-        most[row] = max(most[row], count)
-    complete = min(most.values()) >= FEWEST_SEEDS
-    return complete, 0 if complete else sum(most.values())
-
-
 def _collect(known: pd.DataFrame, runs: Path, tables: Sequence[Table]) -> pd.DataFrame:
     """What was recorded, and what is in the folder of runs."""
     from cldnn_lab.reporting.tables.records import collect_records, merge_records
@@ -258,80 +206,6 @@ def _collect(known: pd.DataFrame, runs: Path, tables: Sequence[Table]) -> pd.Dat
     figures = list(dict.fromkeys(figure for section in sections for figure in section.figures))
     curves = list(dict.fromkeys(curve for section in sections for curve in section.curves))
     return merge_records([known, collect_records(runs, figures, curves)])
-
-
-def _list_jobs(plan: Sequence[Sequence[Planned]]) -> dict[_Key, tuple[Planned, int]]:
-    """Each row of a table with each seed, by the config and the kind of data; those of one config once, with the most
-    diagnostics."""
-    jobs: dict[_Key, tuple[Planned, int]] = {}
-    for planned in plan:
-        for one in planned:
-            for seed, fingerprint in one.fingerprints.items():
-                known = jobs.setdefault((fingerprint, one.synthetic), (one, seed))[0]
-                if len(one.config.diagnostics) > len(known.config.diagnostics):
-                    jobs[fingerprint, one.synthetic] = (one, seed)
-    return jobs
-
-
-def _leave_out_recorded(
-    jobs: Mapping[_Key, tuple[Planned, int]], plan: Sequence[Sequence[Planned]], records: pd.DataFrame
-) -> list[tuple[Planned, int]]:
-    """The jobs that have no run yet."""
-    from cldnn_lab.reporting.tables.records import find_runs
-
-    recorded: set[_Key] = set()
-    for planned in plan:
-        kinds = {(one.row, one.variant): one.synthetic for one in planned}
-        found = find_runs(records, planned)
-        for row, variant, fingerprint in zip(found["row"], found["variant"], found["config_fingerprint"], strict=True):
-            recorded.add((fingerprint, kinds[row, variant]))
-    return [job for key, job in jobs.items() if key not in recorded]
-
-
-def _train(
-    table: Table, missing: Sequence[tuple[Planned, int]], recorded: int, runs: Path, settings: DictConfig
-) -> list[int]:
-    """Run what is missing as sweeps, one for each kind of data, since the same configs may stand for several; the exit
-    statuses of those that did not end well.
-
-    Args:
-        recorded: how many runs of the table there are.
-    """
-    kinds: dict[str, list[tuple[Planned, int]]] = {}
-    for one, seed in missing:
-        if one.synthetic is False and not _has_files(one):
-            continue
-        kinds.setdefault(one.variant, []).append((one, seed))
-    statuses = []
-    if kinds:
-        print(_announce(table, kinds, recorded=recorded, settings=settings), flush=True)
-    for kind, jobs in kinds.items():
-        folder = runs / "-".join(part for part in (table.name, kind) if part)
-        listed = [[*one.overrides, f"seed={seed}"] for one, seed in jobs]
-        command = make_sweep_command(listed, folder, str(settings.launcher))
-        status = run_sweep(command)
-        statuses += [status] if status else []
-    return statuses
-
-
-def _announce(table: Table, kinds: dict[str, list[tuple[Planned, int]]], recorded: int, settings: DictConfig) -> str:
-    """What is going to be trained, and how long that will take."""
-    jobs = [one for kind in kinds.values() for one, _ in kind]
-    sentence = f"Table {table.name}: {len(jobs)} runs to train, {recorded} recorded"
-    if not settings.estimate:
-        return f"{sentence}."
-    from cldnn_lab.launch.estimate import estimate_seconds
-    from cldnn_lab.launch.monitor import format_seconds
-
-    seconds = estimate_seconds(Counter(one.overrides for one in jobs), settings.launcher)
-    return f"{sentence}: about {format_seconds(seconds)} with launcher={settings.launcher}."
-
-
-def _has_files(one: Planned) -> bool:
-    """Whether the published files of a row's data are at hand."""
-    from cldnn_lab import data
-
-    return not data.load(one.config.data, Path(one.config.settings.data_root), prefers=one.config.prefers).synthetic
 
 
 def _measure(
@@ -349,6 +223,12 @@ def _measure(
         measure(table, section, one[0].budget, find_runs(records, one)) for one in (planned, compared) if one
     ]
     return replace(found, agreement=find_agreement(found, other[0])) if other else found
+
+
+def _list_changes(settings: DictConfig) -> dict[str, Any]:
+    """What the user has a budget differ in."""
+    changes = {key: value for key, value in settings.budget.items() if key != "name"} | {"seeds": settings.seeds}
+    return {str(key): value for key, value in changes.items() if value is not None}
 
 
 def _list_common(settings: DictConfig) -> list[str]:
