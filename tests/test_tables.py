@@ -150,8 +150,8 @@ def test_footnotes_are_shared_and_numbered(sections):
     texts = [footnote.text for footnote in list_footnotes(sections[1])]
     assert texts == [
         "A note_of this row",
-        "More than 2 points from the published accuracy; tried: another rate, 0.1 % higher.",
-        "More than 2 points from the published accuracy; not looked into yet.",
+        "More than 2 points from the published accuracy. Tried: another rate, 0.1 % higher.",
+        "More than 2 points from the published accuracy. Not looked into yet.",
     ]
     assert [row[0].marks for row in lay_out(sections[1]).rows] == [[1], [2], [3], [], [1]]
 
@@ -190,6 +190,12 @@ def test_fewer_seeds_than_the_budget_are_said(sections):
     runs = sections[0].runs.iloc[1:]
     remarks = list_remarks(measure(sections[0].table, sections[0].section, "quick", runs))
     assert "Fewer than 6 seeds: “ReLU, 50 % & more (5)”." in remarks
+    section = replace(
+        sections[0].section, rows={name: sections[0].section.rows[name] for name in ("relu", "tanh")}, checks=[]
+    )
+    runs = sections[0].runs
+    remarks = list_remarks(measure(sections[0].table, section, "quick", runs[runs["seed"] < 5]))
+    assert "Fewer than 6 seeds: all rows have 4." in remarks
 
 
 def test_the_digest_is_of_the_runs_in_any_order(sections):
@@ -306,4 +312,4 @@ def test_a_published_figure_outside_the_interval_is_said_with_what_was_tried(sec
     row = replace(several.section.rows["relu"], tried="other losses")
     section = replace(several.section, rows={**several.section.rows, "relu": row})
     texts = [footnote.text for footnote in list_footnotes(measure(several.table, section, "quick", runs))]
-    assert "Outside the prediction interval: the published loss; tried: other losses." in texts
+    assert "Outside the prediction interval: the published loss. Tried: other losses." in texts

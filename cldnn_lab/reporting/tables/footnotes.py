@@ -53,6 +53,5 @@ def _explain(measured: Measured, row: str) -> str | None:
     parts = [f"more than {100 * POINTS:g} points from the published {names[0]}"] if far else []
     parts += [f"outside the prediction interval: the published {names[1]}"] if outside else []
     tried = measured.section.rows[row].tried
-    found = f"tried: {tried}" if tried else "not looked into yet"
-    text = "; ".join([*parts, found])
-    return end_sentence(text[0].upper() + text[1:])
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}. {f'Tried: {end_sentence(tried)}' if tried else 'Not looked into yet.'}"

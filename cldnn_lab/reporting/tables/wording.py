@@ -102,13 +102,16 @@ def _list_missing(measured: Measured) -> list[str]:
         elif missing:
             found.append(f"Not run at this budget{where}: {list_labels(missing)}.")
         completed = runs[runs["status"] == "completed"]["row"].value_counts()
-        fewer = [
-            f"{row.label} ({completed[name]})"
+        fewer = {
+            row.label: int(completed[name])
             for name, row in section.rows.items()
             if 0 < completed.get(name, 0) < measured.budget.seeds
-        ]
-        if fewer:
-            found.append(f"Fewer than {count(measured.budget.seeds, 'seed')}{where}: {list_labels(fewer)}.")
+        }
+        wanted = f"Fewer than {count(measured.budget.seeds, 'seed')}{where}"
+        if len(fewer) == len(section.rows) > 1 and len(set(fewer.values())) == 1:
+            found.append(f"{wanted}: all rows have {min(fewer.values())}.")
+        elif fewer:
+            found.append(f"{wanted}: {list_labels([f'{label} ({n})' for label, n in fewer.items()])}.")
     return found
 
 
