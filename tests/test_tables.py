@@ -16,6 +16,7 @@ from table_example import LABELS, make_measured
 
 from cldnn_lab.reporting.tables import markdown, page, tex
 from cldnn_lab.reporting.tables.book import write_contents
+from cldnn_lab.reporting.tables.definition import Budget
 from cldnn_lab.reporting.tables.digits import (
     align,
     choose_decimals,
@@ -151,8 +152,11 @@ def test_footnotes_are_shared_and_numbered(sections):
     assert texts == [
         "A note_of this row",
         "More than 2 points from the published accuracy. Tried: another rate, 0.1 % higher.",
-        "More than 2 points from the published accuracy. Not looked into yet.",
+        "More than 2 points from the published accuracy. This budget is smaller than the published one.",
     ]
+    published = replace(sections[1].section, budgets={"quick": Budget(6)})
+    measured = measure(sections[1].table, published, "quick", sections[1].runs)
+    assert list_footnotes(measured)[-1].text == "More than 2 points from the published accuracy. Not looked into yet."
     assert [row[0].marks for row in lay_out(sections[1]).rows] == [[1], [2], [3], [], [1]]
 
 

@@ -53,5 +53,11 @@ def _explain(measured: Measured, row: str) -> str | None:
     parts = [f"more than {100 * POINTS:g} points from the published {names[0]}"] if far else []
     parts += [f"outside the prediction interval: the published {names[1]}"] if outside else []
     tried = measured.section.rows[row].tried
+    if tried:
+        why = f"Tried: {end_sentence(tried)}"
+    elif measured.budget.is_published:
+        why = "Not looked into yet."
+    else:
+        why = "This budget is smaller than the published one."
     text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}. {f'Tried: {end_sentence(tried)}' if tried else 'Not looked into yet.'}"
+    return f"{text[0].upper()}{text[1:]}. {why}"
