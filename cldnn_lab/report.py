@@ -205,7 +205,8 @@ def _collect(known: pd.DataFrame, runs: Path, tables: Sequence[Table]) -> pd.Dat
     sections = [section for table in tables for section in table.sections.values()]
     figures = list(dict.fromkeys(figure for section in sections for figure in section.figures))
     curves = list(dict.fromkeys(curve for section in sections for curve in section.curves))
-    return merge_records([known, collect_records(runs, figures, curves)])
+    confusion = any(section.confusion for section in sections)
+    return merge_records([known, collect_records(runs, figures, curves, confusion=confusion)])
 
 
 def _measure(

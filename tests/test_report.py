@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -83,6 +84,19 @@ def test_smaller_budgets_are_other_runs_and_the_table_says_so(table: Path, tmp_p
     assert set(_read(tmp_path)["epochs"]) == {1, 2}
     text = (tmp_path / "outputs" / "report" / "small" / "table.md").read_text()
     assert "report table=small.yaml budget=quick budget.epochs=1 seeds=1\n" in text
+
+
+def test_the_confusion_matrices_of_rows_are_drawn_from_the_records(table: Path, tmp_path: Path) -> None:
+    table.write_text(table.read_text().replace("    curves: [loss]\n", "    confusion: true\n"))
+    assert _report("budget=quick", "seeds=2") == 0
+    kept = [json.loads(text) for text in _read(tmp_path)["confusion"]]
+    assert len(kept) == 4 and all(np.sum(one["counts"]) == 32 for one in kept)
+    (tmp_path / "outputs" / "report" / "runs.csv").rename(tmp_path / "kept.csv")
+    assert _report("budget=quick", "seeds=2", "train=false", "runs=none", "output=again", "records=kept.csv") == 0
+    for name in ("large", "small"):
+        assert (tmp_path / "again" / "small" / f"sizes_{name}_confusion.png").is_file()
+        page = (tmp_path / "again" / "small" / "table.html").read_text()
+        assert f"confusion matrix of {name}, test examples of all runs" in page
 
 
 def test_a_table_says_how_another_budget_orders_its_rows_and_keeps_those_runs(table: Path, tmp_path: Path) -> None:

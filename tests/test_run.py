@@ -68,12 +68,15 @@ def test_a_run_leaves_everything_that_was_promised(trained) -> None:
     run = trained(*RADIO)
     left = {path.name for path in run.folder.iterdir()}
     assert left == {
-        "metrics.json", "history.csv", "accuracy.png", "loss.png", "confusion_matrix.png", "accuracy_by_snr.png",
-        "accuracy_by_snr.csv", "model.keras", "predictor.json", "model.txt", "environment.json", "run.json",
-        ".cldnn_lab.json",
+        "metrics.json", "history.csv", "accuracy.png", "loss.png", "confusion_matrix.png", "confusion_matrix.csv",
+        "accuracy_by_snr.png", "accuracy_by_snr.csv", "model.keras", "predictor.json", "model.txt", "environment.json",
+        "run.json", ".cldnn_lab.json",
     }  # fmt: skip
     assert set(manifest.list_names(run.folder)) == left - {".cldnn_lab.json"} <= set(runs.NAMES)
     metrics = run.metrics
+    counts = run.confusion.to_numpy()
+    assert counts.sum() == metrics["test_examples"]
+    assert counts.trace() / counts.sum() == pytest.approx(metrics["test_accuracy"])
     for name in (
         "test_accuracy", "test_loss", "train_accuracy", "train_loss", "best_epoch", "parameters", "epochs", "steps",
         "seconds", "test_seconds", "seconds_per_epoch", "samples_per_second", "status", "data_source",

@@ -3,6 +3,7 @@
 from cldnn_lab.runs.directory import (
     CHECKPOINT,
     CONFIG,
+    CONFUSION,
     DIAGNOSTICS,
     ENVIRONMENT,
     HISTORY,
@@ -22,6 +23,7 @@ from cldnn_lab.runs.state import STATE, State
 __all__ = [
     "CHECKPOINT",
     "CONFIG",
+    "CONFUSION",
     "DIAGNOSTICS",
     "ENVIRONMENT",
     "HISTORY",

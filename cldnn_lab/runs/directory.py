@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 
     from cldnn_lab.config.schema import Config
 
-METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, CHECKPOINT = (
+METRICS, HISTORY, MODEL, LAYERS, ENVIRONMENT, CHECKPOINT, CONFUSION = (
     "metrics.json", "history.csv", "model.keras", "model.txt", "environment.json", "checkpoint.npz",
+    "confusion_matrix.csv",
 )  # fmt: skip
 CONFIG = ".hydra/config.yaml"
 # The folders of the diagnostics of a finished run and of what it predicted for new examples.
@@ -56,7 +57,7 @@ DIAGNOSTICS, PREDICTIONS = "diagnostics", "predictions"
 NAMES = (
     STATE, METRICS, HISTORY, MODEL, PREDICTOR, LAYERS, ENVIRONMENT, CHECKPOINT, "accuracy.png", "loss.png",
     "normalised_error.png", "metric_*.png",
-    "confusion_matrix.png", "accuracy_by_snr.csv", "accuracy_by_snr.png",
+    CONFUSION, "confusion_matrix.png", "accuracy_by_snr.csv", "accuracy_by_snr.png",
 )  # fmt: skip
 
 
@@ -216,6 +217,15 @@ class Run:
         import pandas as pd
 
         return pd.read_csv(self.folder / HISTORY)
+
+    @property
+    def confusion(self) -> pd.DataFrame | None:
+        """What confusion_matrix.csv says: test examples by true class (index) and predicted class (columns); None if
+        the run has no classes."""
+        import pandas as pd
+
+        path = self.folder / CONFUSION
+        return pd.read_csv(path, index_col=0) if path.is_file() else None
 
     def model(self) -> Any:
         """The trained network, loaded in Keras's safe mode, which runs no code from the file.

@@ -187,7 +187,11 @@ def _list_watched(history: Iterable[str]) -> list[str]:
 
 def write_evaluation(run: Run, evaluation: Evaluation, dataset: Dataset, *, title: str) -> None:
     """The pictures and tables of the final prediction."""
+    import pandas as pd
+
     if evaluation.confusion is not None:
+        counts = pd.DataFrame(evaluation.confusion, dataset.classes, dataset.classes)
+        run.write_table(runs.CONFUSION, counts.reset_index(names="true class"))
         draw_confusion(
             evaluation.confusion,
             dataset.classes,

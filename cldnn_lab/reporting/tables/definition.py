@@ -134,6 +134,7 @@ class Section:
         variants: by name; the first is compared with the published figures. Empty for the data as they are found.
         budgets: by name, the published one first, each smaller than the one before.
         curves: metrics whose curves over the epochs are drawn, such as ``[loss, accuracy]``.
+        confusion: whether the confusion matrix of each row is drawn, over the test sets of all its runs.
         draws: diagnostics that need no network, such as ``loss_function``, whose pictures go with the table.
         train_examples: of the published training; what ``budget.data`` is a share of.
         published: the published budget in words, such as ``500 epochs of 10,000 images``.
@@ -148,6 +149,7 @@ class Section:
     variants: dict[str, Variant] = field(default_factory=dict)
     budgets: dict[str, Budget] = field(default_factory=dict)
     curves: list[str] = field(default_factory=list)
+    confusion: bool = False
     draws: list[str] = field(default_factory=list)
     train_examples: int | None = None
     published: str | None = None

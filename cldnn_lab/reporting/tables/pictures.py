@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cldnn_lab.config.diagnostics import choose_diagnostics
 from cldnn_lab.diagnostics import run_diagnostics
+from cldnn_lab.figures.confusion import draw_confusion
 from cldnn_lab.figures.published import MOST_PANELS, Bar, draw_published
 from cldnn_lab.figures.table_curves import draw_table_curves
 from cldnn_lab.reporting.page.contents import find_validated_on
 from cldnn_lab.reporting.tables.layout import name_figure
 from cldnn_lab.reporting.tables.measure import Measured, Measurement, find_kind
-from cldnn_lab.reporting.tables.provenance import count_values, read_column
-from cldnn_lab.reporting.tables.wording import CURVES_PICTURE, PUBLISHED_PICTURE
+from cldnn_lab.reporting.tables.provenance import count, count_values, read_column
+from cldnn_lab.reporting.tables.records import CONFUSION, HISTORY
+from cldnn_lab.reporting.tables.wording import CONFUSION_PICTURE, CURVES_PICTURE, PUBLISHED_PICTURE
 
 
 def draw_pictures(measured: Measured, folder: Path) -> list[str]:
@@ -45,6 +48,7 @@ def draw_pictures(measured: Measured, folder: Path) -> list[str]:
                     histories, metric, path, title=title, origin=_find_origin(measured), test_label=tested
                 )
             )
+    drawn += _draw_confusions(measured, folder) if section.confusion else []
     return [path.name for path in drawn]
 
 
@@ -76,12 +80,26 @@ def _make_bar(one: Measurement) -> Bar:
     )
 
 
+def _draw_confusions(measured: Measured, folder: Path) -> list[Path]:
+    """The confusion matrix of each row on the first kind of data, summed over its runs."""
+    runs = measured.runs[measured.runs["variant"] == measured.variants[0]]
+    drawn = []
+    for name, row in measured.section.rows.items():
+        found = [json.loads(text) for text in read_column(runs[runs["row"] == name], CONFUSION).astype(str)]
+        if found:
+            path = folder / f"{measured.section.name}_{name}{CONFUSION_PICTURE}"
+            counts = np.sum([one["counts"] for one in found], axis=0)
+            title = f"{row.label}: confusion on the test set, {count(len(found), 'run')}"
+            drawn.append(draw_confusion(counts, found[0]["classes"], path, title=title, origin=_find_origin(measured)))
+    return drawn
+
+
 def _read_histories(measured: Measured) -> list[tuple[str, list[pd.DataFrame]]]:
     """The label of each row, and the histories of its runs on the first kind of data."""
     runs = measured.runs[measured.runs["variant"] == measured.variants[0]]
     found = []
     for name, row in measured.section.rows.items():
-        texts = read_column(runs[runs["row"] == name], "history").astype(str)
+        texts = read_column(runs[runs["row"] == name], HISTORY).astype(str)
         found.append((row.label, [pd.DataFrame(json.loads(text)) for text in texts]))
     return found
 

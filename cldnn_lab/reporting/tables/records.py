@@ -31,7 +31,8 @@ COLUMNS = (
 )  # fmt: skip
 # Without these a line cannot be told from others; what else is missing is empty.
 _NEEDED = ("seed", "status", "fingerprint", "config_fingerprint", "setting_fingerprint")
-HISTORY = "history"
+# Of a run more than a figure, as JSON.
+CONFUSION, HISTORY = _LAST = ("confusion", "history")
 # How a run may end that counts.
 _OVER = ("completed", "diverged")
 # Points of a curve that are kept.
@@ -39,16 +40,19 @@ _MOST_POINTS = 50
 _PACKAGES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch", "keras": "Keras", "cldnn-lab": "cldnn_lab"}
 
 
-def collect_records(folder: Path, figures: Collection[str], curves: Collection[str] = ()) -> pd.DataFrame:
+def collect_records(
+    folder: Path, figures: Collection[str], curves: Collection[str] = (), *, confusion: bool = False
+) -> pd.DataFrame:
     """Every finished run in a folder of runs and sweeps.
 
     Args:
         figures: the metrics to keep, and figures of diagnostics, such as ``metrics.train_sensitivity``.
         curves: metrics whose curves to keep, such as ``loss``.
+        confusion: whether to keep the confusion matrices.
     """
     found = read_runs([folder], folder) if folder.is_dir() else None
     if found is None or found.table.empty:
-        return _order(pd.DataFrame(columns=[*COLUMNS, HISTORY]))
+        return _order(pd.DataFrame(columns=[*COLUMNS, *_LAST]))
     names = list(dict.fromkeys([*COLUMNS, *figures]))
     lines = []
     for name in found.table["run"][found.table["status"].isin(_OVER)]:
@@ -65,10 +69,11 @@ def collect_records(folder: Path, figures: Collection[str], curves: Collection[s
             "processor": environment.get("processor"),
             "versions": _list_versions(environment, str(values.get("backend"))),
             "date": str(state.ended or state.updated)[:10],
+            CONFUSION: _read_confusion(run) if confusion else None,
             HISTORY: _thin(found.read_history(str(name)), curves),
         }
         lines.append(line)
-    return _order(pd.DataFrame(lines, columns=[*names, HISTORY]))
+    return _order(pd.DataFrame(lines, columns=[*names, *_LAST]))
 
 
 def read_records(path: Path) -> pd.DataFrame:
@@ -78,7 +83,7 @@ def read_records(path: Path) -> pd.DataFrame:
         ConfigError: if it is no file of runs.
     """
     if not path.exists():
-        return _order(pd.DataFrame(columns=[*COLUMNS, HISTORY]))
+        return _order(pd.DataFrame(columns=[*COLUMNS, *_LAST]))
     try:
         table = pd.read_csv(path, dtype={name: str for name in ("fingerprint", "config_fingerprint")})
         missing = [name for name in _NEEDED if name not in table]
@@ -150,8 +155,8 @@ def _is_of(records: pd.DataFrame, one: Planned) -> pd.Series:
 
 
 def _order(table: pd.DataFrame) -> pd.DataFrame:
-    metrics = [name for name in table if name not in (*COLUMNS, HISTORY)]
-    return table.reindex(columns=[*COLUMNS, *metrics, HISTORY])
+    metrics = [name for name in table if name not in (*COLUMNS, *_LAST)]
+    return table.reindex(columns=[*COLUMNS, *metrics, *_LAST])
 
 
 def _list_versions(environment: dict[str, Any], backend: str) -> str:
@@ -161,6 +166,15 @@ def _list_versions(environment: dict[str, Any], backend: str) -> str:
         f"{_PACKAGES[name]} {environment[f'version.{name}']}" for name in packages if f"version.{name}" in environment
     ]
     return ", ".join([*known, f"Python {environment.get('python', 'unknown')}"])
+
+
+def _read_confusion(run: Path) -> str | None:
+    """The classes, and the test examples by true and predicted class."""
+    found = Run(run).confusion
+    if found is None:
+        return None
+    kept = {"classes": [str(name) for name in found.index], "counts": found.to_numpy().tolist()}
+    return json.dumps(kept, separators=(",", ":"))
 
 
 def _thin(history: pd.DataFrame | None, curves: Collection[str]) -> str | None:

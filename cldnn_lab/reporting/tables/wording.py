@@ -15,7 +15,7 @@ from cldnn_lab.reporting.tables.statistics import FEWEST_RESAMPLED, SIGNIFICANCE
 from cldnn_lab.reporting.tables.training import describe_training, list_labels
 
 # How the files of a section's pictures end, behind its name.
-PUBLISHED_PICTURE, CURVES_PICTURE = "_published.png", "_curves.png"
+PUBLISHED_PICTURE, CURVES_PICTURE, CONFUSION_PICTURE = "_published.png", "_curves.png", "_confusion.png"
 
 
 def list_remarks(measured: Measured) -> list[str]:
@@ -52,6 +52,9 @@ def describe_picture(measured: Measured, name: str) -> str:
     if name.endswith(CURVES_PICTURE):
         metric = Path(name).name.removeprefix(f"{measured.section.name}_").removesuffix(CURVES_PICTURE)
         return f"{title}: {metric.replace('_', ' ').strip()} over the epochs, a line per row"
+    if name.endswith(CONFUSION_PICTURE):
+        row = Path(name).name.removeprefix(f"{measured.section.name}_").removesuffix(CONFUSION_PICTURE)
+        return f"{title}: confusion matrix of {measured.section.rows[row].label}, test examples of all runs"
     return f"{title}: {Path(name).stem.replace('_', ' ')}"
 
 
