@@ -317,3 +317,12 @@ def test_a_published_figure_outside_the_interval_is_said_with_what_was_tried(sec
     section = replace(several.section, rows={**several.section.rows, "relu": row})
     texts = [footnote.text for footnote in list_footnotes(measure(several.table, section, "quick", runs))]
     assert "Outside the prediction interval: the published loss. Tried: other losses." in texts
+
+
+def test_a_table_of_a_document_without_figures_has_no_columns_for_them(sections):
+    rows = {name: replace(row, published={}) for name, row in sections[0].section.rows.items()}
+    measured = measure(sections[0].table, replace(sections[0].section, rows=rows), "quick", sections[0].runs)
+    heads = [column.head for column in lay_out(measured).columns]
+    assert heads == ["row", "figure", "mean", "95 % interval", "n", "prediction interval", "test-set interval"]
+    assert "ublished inside" not in list_remarks(measured)[-1]
+    assert "“Published inside?”" in list_remarks(sections[0])[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from cldnn_lab.reporting.tables.digits import NOTHING
 from cldnn_lab.reporting.tables.layout import Cell, Column, Grid
 from cldnn_lab.reporting.tables.markdown import escape
 from cldnn_lab.reporting.tables.markdown import write_grid as write_markdown_grid
@@ -62,7 +63,7 @@ def summarize_section(measured: Measured) -> dict[str, str]:
     told = [
         measured.budget_name,
         str(low) if low == high else f"{low} to {high}",
-        f"{sum(inside.values())} of {len(inside)}",
+        f"{sum(inside.values())} of {len(inside)}" if inside else NOTHING,
         *(str(verdicts[verdict]) for verdict in (HOLDS, FAILS, UNKNOWN)),
     ]
     return dict(zip(HEADS, told, strict=True))

@@ -156,6 +156,11 @@ class Section:
     note: str | None = None
     name: str = ""
 
+    @property
+    def has_published(self) -> bool:
+        """Whether the document prints a figure of any row."""
+        return any(row.published for row in self.rows.values())
+
 
 @dataclass
 class Table:

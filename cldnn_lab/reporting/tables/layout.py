@@ -109,12 +109,16 @@ class Grid:
 
 
 def lay_out(measured: Measured) -> Grid:
-    """The table of a section: a line for each row and figure, published beside measured."""
+    """The table of a section: a line for each row and figure, published beside measured; columns that nothing would
+    stand in are left out."""
     section = measured.section
     several = len(section.figures) > 1
-    has_test = any(one.test_interval for one in measured.measurements)
-    compared = (PUBLISHED, MEAN, INTERVAL, SEEDS, DIFFERENCE, PREDICTION, INSIDE, *([TEST_SET] if has_test else []))
-    heads = {variant: (MEAN, INTERVAL, SEEDS) if place else compared for place, variant in enumerate(measured.variants)}
+    compared = [PUBLISHED, MEAN, INTERVAL, SEEDS, DIFFERENCE, PREDICTION, INSIDE, TEST_SET]
+    if not section.has_published:
+        compared = [head for head in compared if head not in (PUBLISHED, DIFFERENCE, INSIDE)]
+    if not any(one.test_interval for one in measured.measurements):
+        compared.remove(TEST_SET)
+    heads = {variant: [MEAN, INTERVAL, SEEDS] if place else compared for place, variant in enumerate(measured.variants)}
     columns = [Column("row", left=True), *([Column("figure", left=True)] if several else [])]
     columns += [Column(head, _name_group(measured, variant)) for variant in heads for head in heads[variant]]
     marks: dict[str, list[int]] = {name: [] for name in section.rows}

@@ -48,7 +48,8 @@ def describe_picture(measured: Measured, name: str) -> str:
     """What a picture shows, in words for who cannot see it; ``name`` of its file tells."""
     title = measured.section.title
     if name.endswith(PUBLISHED_PICTURE):
-        return f"{title}: published figures beside the measured means, with 95 % and prediction intervals"
+        what = "published figures beside the measured means" if measured.section.has_published else "measured means"
+        return f"{title}: {what}, with 95 % and prediction intervals"
     if name.endswith(CURVES_PICTURE):
         metric = Path(name).name.removeprefix(f"{measured.section.name}_").removesuffix(CURVES_PICTURE)
         return f"{title}: {metric.replace('_', ' ').strip()} over the epochs, a line per row"
@@ -62,10 +63,13 @@ def explain_columns(measured: Measured) -> str:
     """What the columns of the table and of its conclusions mean."""
     parts = [
         "n: seeds. 95 % interval: of the mean over seeds (Student’s t). Prediction interval: where one more run would "
-        "lie in 95 % of cases, mean ± t s √(1 + 1/n); “published inside?” says whether the published figure, which is "
-        "one run, does; a count has to be equal, and a time of another machine is not judged. Intervals of shares end "
-        "at 0 and 100 %, those of times at 0."
+        "lie in 95 % of cases, mean ± t s √(1 + 1/n). Intervals of shares end at 0 and 100 %, those of times at 0."
     ]
+    if measured.section.has_published:
+        parts.append(
+            "“Published inside?” says whether the published figure, which is one run, lies in the prediction interval; "
+            "a count has to be equal, and a time of another machine is not judged."
+        )
     if any(one.test_interval for one in measured.measurements):
         parts.append("Test-set interval: what so many test examples can tell of the mean (Wilson, 95 %).")
     if measured.conclusions:
