@@ -85,7 +85,6 @@ def report(arguments: Sequence[str], failed: list[int]) -> list[Path]:
         KeyboardInterrupt: if the user stopped the training.
     """
     settings = _read_arguments(arguments)
-    from cldnn_lab.launch.tables import train_missing
     from cldnn_lab.reporting.tables.budgets import plan_at_budget
 
     tables = [read_table(name) for name in (list_tables() if settings.table == ALL else [str(settings.table)])]
@@ -101,6 +100,8 @@ def report(arguments: Sequence[str], failed: list[int]) -> list[Path]:
     }
     take_directory(str(output), "output", ours=True)
     if settings.train:
+        from cldnn_lab.launch.tables import train_missing
+
         for table in tables:
             rows, how = plan[table.name], str(settings.launcher)
             if statuses := train_missing(rows, records, runs, how, estimate=bool(settings.estimate)):
@@ -220,10 +221,11 @@ def _measure(
     from cldnn_lab.reporting.tables.measure import find_agreement, measure
     from cldnn_lab.reporting.tables.records import find_runs
 
-    found, *other = [
-        measure(table, section, one[0].budget, find_runs(records, one)) for one in (planned, compared) if one
-    ]
-    return replace(found, agreement=find_agreement(found, other[0])) if other else found
+    found = measure(table, section, planned[0].budget, find_runs(records, planned))
+    if not compared:
+        return found
+    other = measure(table, section, compared[0].budget, find_runs(records, compared))
+    return replace(found, agreement=find_agreement(found, other))
 
 
 def _list_changes(settings: DictConfig) -> dict[str, Any]:

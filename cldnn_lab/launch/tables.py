@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -75,11 +76,8 @@ def _leave_out_recorded(
 ) -> list[_Job]:
     """The jobs that have no run yet."""
     recorded: set[_Key] = set()
-    for planned in plan:
-        kinds = {(one.row, one.variant): one.synthetic for one in planned}
-        found = find_runs(records, planned)
-        for row, variant, fingerprint in zip(found["row"], found["variant"], found["config_fingerprint"], strict=True):
-            recorded.add((fingerprint, kinds[row, variant]))
+    for one in itertools.chain.from_iterable(plan):
+        recorded |= {(fingerprint, one.synthetic) for fingerprint in find_runs(records, [one])["config_fingerprint"]}
     return [job for key, job in jobs.items() if key not in recorded]
 
 

@@ -50,11 +50,12 @@ def describe_picture(measured: Measured, name: str) -> str:
     if name.endswith(PUBLISHED_PICTURE):
         what = "published figures beside the measured means" if measured.section.has_published else "measured means"
         return f"{title}: {what}, with 95 % and prediction intervals"
+    rest = Path(name).name.removeprefix(f"{measured.section.name}_")
     if name.endswith(CURVES_PICTURE):
-        metric = Path(name).name.removeprefix(f"{measured.section.name}_").removesuffix(CURVES_PICTURE)
+        metric = rest.removesuffix(CURVES_PICTURE)
         return f"{title}: {metric.replace('_', ' ').strip()} over the epochs, a line per row"
     if name.endswith(CONFUSION_PICTURE):
-        row = Path(name).name.removeprefix(f"{measured.section.name}_").removesuffix(CONFUSION_PICTURE)
+        row = rest.removesuffix(CONFUSION_PICTURE)
         return f"{title}: confusion matrix of {measured.section.rows[row].label}, test examples of all runs"
     return f"{title}: {Path(name).stem.replace('_', ' ')}"
 
