@@ -2,11 +2,13 @@
 
     python -m cldnn_lab.report table=001
     python -m cldnn_lab.report table=003 budget=quick
+    python -m cldnn_lab.report table=003 sections=words
     python -m cldnn_lab.report table=all budget=quick budget.epochs=20 budget.data=0.2 seeds=6
     python -m cldnn_lab.report table=my_table.yaml launcher=serial
     python -m cldnn_lab.report table=all budget=recorded train=false
 
 table     a file of conf/table, all of them, or a YAML file of your own
+sections  of one table, those to train and print, such as words or '[words,cells]'; by default all
 budget    published; quick; or another that the table has; recorded: of each section the largest for which every row
           has runs. budget.epochs= and budget.training= (a share of each row's own), and budget.data= (a share of the
           training examples) change it
@@ -42,6 +44,7 @@ from cldnn_lab.reporting.tables.definition import (
     PUBLISHED,
     Section,
     Table,
+    choose_sections,
     find_other_budget,
     list_tables,
     read_table,
@@ -60,8 +63,8 @@ ALL = "all"
 _OUTPUT = "outputs/report"
 # What there is to set, and its defaults.
 _DEFAULTS: dict[str, Any] = {
-    "table": None, "budget": {"name": PUBLISHED, "epochs": None, "training": None, "data": None}, "seeds": None,
-    "launcher": "joblib", "estimate": True, "train": True, "output": _OUTPUT, "runs": f"{_OUTPUT}/runs",
+    "table": None, "sections": None, "budget": {"name": PUBLISHED, "epochs": None, "training": None, "data": None},
+    "seeds": None, "launcher": "joblib", "estimate": True, "train": True, "output": _OUTPUT, "runs": f"{_OUTPUT}/runs",
     "records": None, "data_root": None, "backend": None,
 }  # fmt: skip
 
@@ -87,7 +90,7 @@ def report(arguments: Sequence[str], failed: list[int]) -> list[Path]:
     settings = _read_arguments(arguments)
     from cldnn_lab.reporting.tables.budgets import plan_at_budget
 
-    tables = [read_table(name) for name in (list_tables() if settings.table == ALL else [str(settings.table)])]
+    tables = _read_tables(settings)
     output, runs = Path(make_absolute(settings.output)), Path(make_absolute(settings.runs))
     known = _read_known(output, settings)
     records = _collect(known, runs, tables)
@@ -112,6 +115,16 @@ def report(arguments: Sequence[str], failed: list[int]) -> list[Path]:
         return _print(tables, plan, records, output, settings)
     finally:
         lock.release(output)
+
+
+def _read_tables(settings: DictConfig) -> list[Table]:
+    """What is to be trained and printed."""
+    if settings.table != ALL:
+        table = read_table(str(settings.table))
+        return [table if settings.sections is None else choose_sections(table, _list(settings.sections))]
+    if settings.sections is not None:
+        raise ConfigError("sections: these are of one table, such as table=003 sections=words.")
+    return [read_table(name) for name in list_tables()]
 
 
 def _print(

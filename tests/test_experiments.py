@@ -120,7 +120,7 @@ def test_says_what_it_reproduces(composed: dict[str, catalogue.Experiment]) -> N
         assert f"python -m cldnn_lab.train experiment={name}\n" in head, name
         assert about["part"] and about["title"], name
         assert set(about) <= {"document", "part", "title", "note"}, name  # figures and times are in the tables
-        named = re.search(r"table=(\w+), section (\w+)\.", head)
+        named = re.search(r"table=(\w+) sections=(\w+)\n", head)
         assert named or "No figure is published" in head, name
         if named:
             assert named[2] in read_table(named[1]).sections, name

@@ -86,6 +86,21 @@ def test_smaller_budgets_are_other_runs_and_the_table_says_so(table: Path, tmp_p
     assert "report table=small.yaml budget=quick budget.epochs=1 seeds=1\n" in text
 
 
+def test_single_sections_are_trained_and_printed_alone(table: Path, tmp_path: Path) -> None:
+    section = TABLE[TABLE.index("  sizes:") :]
+    table.write_text(TABLE + section.replace("  sizes:", "  others:").replace("Two sizes", "Two more sizes"))
+    assert _report("sections=others", "seeds=1", "budget.epochs=1") == 0
+    assert set(_read(tmp_path)["experiment"]) == {"small/others/large", "small/others/small"}
+    text = (tmp_path / "outputs" / "report" / "small" / "table.md").read_text()
+    assert "Two more sizes" in text and "Two sizes" not in text
+    command = "python -m cldnn_lab.report table=small.yaml sections=others budget=published budget.epochs=1 seeds=1"
+    assert command in text
+    assert _report("sections=[others,sizes]", "train=false") == 0
+    text = (tmp_path / "outputs" / "report" / "small" / "table.md").read_text()
+    assert text.index("Two sizes") < text.index("Two more sizes")  # as in the document
+    assert "table=small.yaml budget=published" in text
+
+
 def test_the_confusion_matrices_of_rows_are_drawn_from_the_records(table: Path, tmp_path: Path) -> None:
     table.write_text(table.read_text().replace("    curves: [loss]\n", "    confusion: true\n"))
     assert _report("budget=quick", "seeds=2") == 0
@@ -173,6 +188,9 @@ def test_nothing_is_trained_where_nothing_is_to_be(table: Path, tmp_path: Path) 
     [
         ((), "table: say which"),
         (("table=00l",), "did you mean"),
+        (("table=small.yaml", "sections=[size]"), "sections: size: no such section; did you mean sizes"),
+        (("table=small.yaml", "sections=[]"), "sections: name one or more"),
+        (("table=all", "sections=sizes"), "sections: these are of one table"),
         (("table=small.yaml", "budget=fast"), "budget: fast: no such budget"),
         (("table=small.yaml", "budget.data=2"), "budget.data: 2 must be a share"),
         (("table=small.yaml", "budget.epochs=0"), "budget.epochs: 0 must be"),

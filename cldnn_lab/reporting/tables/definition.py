@@ -20,8 +20,8 @@ A file of conf/table is one document. Every section is printed as one table:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -172,6 +172,7 @@ class Table:
         sections: by name, in the order of the document.
         name: of its file.
         argument: of the command, by which it is found: the name, or the path of the user's file.
+        chosen: names of the sections that the user chose; None for all.
     """
 
     title: str
@@ -179,6 +180,22 @@ class Table:
     sections: dict[str, Section]
     name: str = ""
     argument: str = ""
+    chosen: list[str] | None = None
+
+
+def choose_sections(table: Table, names: Sequence[str]) -> Table:
+    """The table with some of its sections only, in the order of the document.
+
+    Raises:
+        ConfigError: for a section that the table does not have, and for none at all.
+    """
+    if not names:
+        raise ConfigError(f"sections: name one or more; known: {', '.join(table.sections)}.")
+    for name in names:
+        if name not in table.sections:
+            raise ConfigError(f"sections: {name}: no such section; {suggest(name, table.sections)}.")
+    sections = {name: section for name, section in table.sections.items() if name in names}
+    return replace(table, sections=sections, chosen=None if len(sections) == len(table.sections) else list(sections))
 
 
 def find_other_budget(section: Section, budget: str) -> str | None:

@@ -34,7 +34,10 @@ def list_remarks(measured: Measured) -> list[str]:
 
 def write_command(sections: Sequence[Measured]) -> str:
     """What makes the tables of a document anew, from the same runs or others."""
-    command = f"python -m cldnn_lab.report table={sections[0].table.argument}"
+    table = sections[0].table
+    command = f"python -m cldnn_lab.report table={table.argument}"
+    if table.chosen:
+        command += f" sections={_write_list(table.chosen)}"
     budgets = {one.budget_name for one in sections}
     if len(budgets) > 1:
         return f"{command} budget=recorded train=false"
@@ -42,6 +45,11 @@ def write_command(sections: Sequence[Measured]) -> str:
     seeds = {one.budget.seeds for one in sections}  # equal where the user set them, and where they are so anyway
     changes = [f"budget.{change}" for change in changes] + ([f"seeds={seeds.pop()}"] if len(seeds) == 1 else [])
     return " ".join([command, f"budget={name}", *changes])
+
+
+def _write_list(names: Sequence[str]) -> str:
+    """Names as they are typed in a shell."""
+    return names[0] if len(names) == 1 else f"'[{','.join(names)}]'"
 
 
 def describe_picture(measured: Measured, name: str) -> str:
