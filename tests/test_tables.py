@@ -12,11 +12,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
-from table_example import LABELS, make_measured
+from table_example import LABELS, make_measured, make_runs
 
 from cldnn_lab.reporting.tables import markdown, page, tex
 from cldnn_lab.reporting.tables.book import write_contents
-from cldnn_lab.reporting.tables.definition import Budget
+from cldnn_lab.reporting.tables.definition import Budget, Row
 from cldnn_lab.reporting.tables.digits import (
     align,
     choose_decimals,
@@ -28,7 +28,7 @@ from cldnn_lab.reporting.tables.footnotes import list_footnotes
 from cldnn_lab.reporting.tables.frames import to_conclusions_frame, to_frame
 from cldnn_lab.reporting.tables.layout import lay_out, lay_out_conclusions
 from cldnn_lab.reporting.tables.measure import Measured, find_kind, measure
-from cldnn_lab.reporting.tables.pictures import draw_pictures
+from cldnn_lab.reporting.tables.pictures import arrange_bars, draw_pictures
 from cldnn_lab.reporting.tables.provenance import digest_runs
 from cldnn_lab.reporting.tables.wording import list_remarks
 
@@ -265,6 +265,21 @@ def test_pictures_are_drawn_and_held_by_the_page(sections, tmp_path):
     text = page.write_page(sections, {"several": names}, tmp_path)
     assert text.count('src="data:image/png;base64,') == 2
     assert 'alt="Several figures: loss over the epochs, a line per row"' in text
+
+
+def test_all_shares_of_a_single_row_are_drawn_below_each_other(sections):
+    figures = {f"test_accuracy_snr.{snr}": f"{snr} dB" for snr in range(5)}
+    section = replace(
+        sections[0].section,
+        rows={"relu": Row("ReLU", published={"test_accuracy_snr.2": 0.25})},
+        figures=figures | {"seconds": "time"},
+        checks=[],
+    )
+    runs = make_runs(sections[0].section, 3).query("row == 'relu'")
+    runs = runs.assign(**{name: 0.1 * snr for snr, name in enumerate(figures)})
+    panels, labels = arrange_bars(measure(sections[0].table, section, "quick", runs))
+    assert labels == list(figures.values())
+    assert [bar.mean for bar in panels.pop("ReLU, %")] == pytest.approx([0, 10, 20, 30, 40]) and not panels
 
 
 def test_many_rows_have_curves_side_by_side(tmp_path: Path):

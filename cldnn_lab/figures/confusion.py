@@ -11,7 +11,7 @@ from matplotlib.ticker import PercentFormatter
 from cldnn_lab.figures import style
 
 
-def draw_confusion(counts: np.ndarray, classes: Sequence[str], path: Path, *, title: str, origin: str) -> Path:
+def draw_confusion(counts: np.ndarray, classes: Sequence[str], path: Path, *, title: str, origin: str | None) -> Path:
     """Confusion matrix: counts as numbers, shading by the share of the true class; the title ends in their sum.
 
     Args:

@@ -14,6 +14,7 @@ from cldnn_lab.figures.confusion import draw_confusion
 from cldnn_lab.figures.published import MOST_PANELS, Bar, draw_published
 from cldnn_lab.figures.table_curves import draw_table_curves
 from cldnn_lab.reporting.page.contents import find_validated_on
+from cldnn_lab.reporting.tables.digits import UNITS
 from cldnn_lab.reporting.tables.layout import name_figure
 from cldnn_lab.reporting.tables.measure import Measured, Measurement, find_kind
 from cldnn_lab.reporting.tables.provenance import count, count_values, read_column
@@ -26,15 +27,8 @@ def draw_pictures(measured: Measured, folder: Path) -> list[str]:
     far as its runs have histories."""
     section = measured.section
     drawn = run_diagnostics(choose_diagnostics(section.draws), None, folder) if section.draws else []
-    figures = _choose_figures(measured)
-    if figures:
-        panels = {
-            name_figure(measured, figure): [
-                _make_bar(measured.find(row, figure, measured.variants[0])) for row in section.rows
-            ]
-            for figure in figures
-        }
-        labels = [row.label for row in section.rows.values()]
+    panels, labels = arrange_bars(measured)
+    if panels:
         path = folder / f"{section.name}{PUBLISHED_PICTURE}"
         drawn.append(draw_published(panels, labels, path, title=section.title, origin=_find_origin(measured)))
     histories = _read_histories(measured)
@@ -52,6 +46,23 @@ def draw_pictures(measured: Measured, folder: Path) -> list[str]:
     return [path.name for path in drawn]
 
 
+def arrange_bars(measured: Measured) -> tuple[dict[str, list[Bar]], list[str]]:
+    """Panels, and the labels of their lines: a panel for each figure and a line for each row; of a single row whose
+    figures are all shares, one panel and a line for each figure."""
+    rows, figures = measured.section.rows, _choose_figures(measured)
+
+    def make_bar(row: str, figure: str) -> Bar:
+        return _make_bar(measured.find(row, figure, measured.variants[0]))
+
+    if len(rows) == 1 < len(figures) and {find_kind(one) for one in figures} == {"share"}:
+        (name, row), headings = next(iter(rows.items())), measured.section.figures
+        shown = [one for one in headings if one in figures]
+        panels = {f"{row.label}, {UNITS['share']}": [make_bar(name, one) for one in shown]}
+        return panels, [headings[one] for one in shown]
+    panels = {name_figure(measured, one): [make_bar(row, one) for row in rows] for one in figures[:MOST_PANELS]}
+    return panels, [row.label for row in rows.values()]
+
+
 def _choose_figures(measured: Measured) -> list[str]:
     """Those that were published, first; counts and times are for the table alone."""
     section = measured.section
@@ -62,7 +73,7 @@ def _choose_figures(measured: Measured) -> list[str]:
         if find_kind(figure) not in ("count", "time")
         and (figure in published or any(one.values for one in measured.measurements if one.figure == figure))
     ]
-    return sorted(known, key=lambda figure: figure not in published)[:MOST_PANELS]
+    return sorted(known, key=lambda figure: figure not in published)
 
 
 def _make_bar(one: Measurement) -> Bar:
@@ -104,7 +115,7 @@ def _read_histories(measured: Measured) -> list[tuple[str, list[pd.DataFrame]]]:
     return found
 
 
-def _find_origin(measured: Measured) -> str:
-    """Where the data of the first variant came from."""
+def _find_origin(measured: Measured) -> str | None:
+    """Where the data of the first variant came from; None without runs."""
     runs = measured.runs[measured.runs["variant"] == measured.variants[0]]
-    return "; ".join(count_values(read_column(runs, "data_source")))
+    return "; ".join(count_values(read_column(runs, "data_source"))) or None
