@@ -15,20 +15,13 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-from omegaconf import DictConfig, OmegaConf
 
 from cldnn_lab import runs
 from cldnn_lab.config.commands import parse_arguments, run_command
 from cldnn_lab.config.diagnostics import choose_diagnostics
 from cldnn_lab.config.errors import ConfigError
-from cldnn_lab.config.schema import parse
-from cldnn_lab.diagnostics import Subject, find_diagnostic, list_diagnostics, needs_network, run_diagnostics
-from cldnn_lab.evaluation.predictor import Predictor
-
-if TYPE_CHECKING:
-    from cldnn_lab.data.dataset import Dataset
+from cldnn_lab.diagnostics import find_diagnostic, list_diagnostics, needs_network
+from cldnn_lab.launch.inspection import inspect_run, inspect_subject
 
 _KEYS = ("diagnostics", "data_root", "data.path", "folder", "backend")
 
@@ -50,68 +43,15 @@ def inspect(arguments: Sequence[str]) -> list[Path]:
         known = ", ".join(list_diagnostics())
         raise ConfigError(f"say which diagnostic to run with diagnostics=<name>; there are {known}.")
     if run_folder is not None:
-        return _inspect_run(runs.open(run_folder), chosen, settings)
+        run = runs.open(run_folder)
+        told = {key: settings[key] for key in ("backend", "data_root", "data") if key in settings}
+        return inspect_run(run, chosen, Path(str(settings.get("folder", run.folder / runs.DIAGNOSTICS))), told)
     needy = [name for name in chosen if needs_network(name)]
     if needy:
         raise ConfigError(
             f"diagnostics={needy[0]} needs a run directory: python -m cldnn_lab.inspect RUN diagnostics=..."
         )
-    return _run(chosen, None, Path(str(settings.get("folder", "outputs/diagnostics"))))
-
-
-def _inspect_run(run: runs.Run, chosen: dict[str, Any], settings: DictConfig) -> list[Path]:
-    told = {key: settings[key] for key in ("backend", "data_root", "data") if key in settings}
-    config = parse(cast(DictConfig, OmegaConf.merge(run.config, told)), run.choices)
-    if not (run.folder / runs.MODEL).is_file():
-        raise ConfigError(f"{run.folder / runs.MODEL} is missing: the run saved no model.")
-    folder = Path(str(settings.get("folder", run.folder / runs.DIAGNOSTICS)))
-    predictor = Predictor.load(run.folder)
-
-    from cldnn_lab import data
-    from cldnn_lab.launch import backend
-
-    backend.load(config.backend)
-    dataset = data.load(config.data, Path(config.settings.data_root), prefers=config.prefers)
-    compared = _compare_data(run, dataset)
-    title = f"{config.choices.get('model', 'model')} on {dataset.name}"
-    left = _run(chosen, Subject(run.model(), dataset, predictor, title), folder)
-    if not compared:
-        print(
-            f"note: the run has no fingerprint of its data in {runs.ENVIRONMENT}, so whether they were these "
-            f"({dataset.provenance}) was not checked.",
-            file=sys.stderr,
-        )
-    return left
-
-
-def _compare_data(run: runs.Run, dataset: Dataset) -> bool:
-    """Whether the data could be compared with those that the run was trained and judged on.
-
-    Raises:
-        ConfigError: if they are others.
-    """
-    from cldnn_lab.data import fingerprint
-
-    then = run.environment
-    if "data_fingerprint" not in then:
-        return False
-    if then["data_fingerprint"] != fingerprint(dataset):
-        source, folder = then.get("data_source"), then.get("data_folder")
-        raise ConfigError(
-            f"{run.folder}: the run had other data ({source}{f' in {folder}' if folder else ''}) than are found now "
-            f"({dataset.provenance}): say where its own are with data_root=<folder> or data.path=<file or folder>, or "
-            "train again if they, or how this program prepares them, have changed."
-        )
-    return True
-
-
-def _run(chosen: dict[str, Any], subject: Subject | None, folder: Path) -> list[Path]:
-    try:
-        return run_diagnostics(chosen, subject, folder)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot write to {folder} ({error.strerror}); choose another with folder=<folder>."
-        ) from error
+    return inspect_subject(None, chosen, Path(str(settings.get("folder", "outputs/diagnostics"))))
 
 
 def _write_help() -> str:
