@@ -103,13 +103,15 @@ def report(arguments: Sequence[str], failed: list[int]) -> list[Path]:
     }
     take_directory(str(output), "output", ours=True)
     if settings.train:
-        from cldnn_lab.launch.tables import train_missing
+        from cldnn_lab.launch.tables import inspect_saved, train_missing
 
         for table in tables:
             rows, how = plan[table.name], str(settings.launcher)
             if statuses := train_missing(rows, records, runs, how, estimate=bool(settings.estimate)):
                 failed.extend(status for status in statuses if status)
                 records = _collect(known, runs, tables)  # which the next table may share
+            if inspect_saved(rows, records, runs):
+                records = _collect(known, runs, tables)
     lock.hold(output)
     try:
         return _print(tables, plan, records, output, settings)

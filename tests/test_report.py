@@ -155,6 +155,29 @@ def test_figures_of_diagnostics_and_the_count_of_layers_are_printed(table: Path,
     assert run["layers"] == 3 and 0 <= run["metrics.train_accuracy"] <= 1 and run["active_units.dense.test"] > 0
 
 
+def test_a_figure_of_a_diagnostic_is_taken_from_runs_that_were_trained_without_it(table: Path, tmp_path: Path) -> None:
+    assert _report("budget=quick") == 0
+    trained = sorted((tmp_path / "outputs" / "report" / "runs").glob("*/*/metrics.json"))
+    before = {path: path.read_bytes() for path in trained}
+    asked = TABLE.replace("{test_accuracy:", "{metrics.train_accuracy: training accuracy, test_accuracy:", 1)
+    table.write_text(asked.replace("data=random,", "data=random, diagnostics=metrics,"))
+    kept = tmp_path / "kept.csv"
+    kept.write_bytes((tmp_path / "outputs" / "report" / "runs.csv").read_bytes())
+
+    assert _report("budget=quick", "train=false") == 0
+    assert "metrics.train_accuracy" not in _read(tmp_path)
+    assert _report("budget=quick") == 0
+    assert {path: path.read_bytes() for path in trained} == before  # the networks are there
+    inspected = _read(tmp_path)
+    assert len(inspected) == 4 and inspected["metrics.train_accuracy"].between(0, 1).all()
+
+    # Of runs of another machine the networks are not at hand.
+    assert _report("budget=quick", "output=again", "runs=elsewhere", f"records={kept}") == 0
+    assert len(list((tmp_path / "elsewhere").glob("*/*/metrics.json"))) == 4
+    again = pd.read_csv(tmp_path / "again" / "runs.csv")
+    assert len(again) == 4 and again["metrics.train_accuracy"].notna().all()
+
+
 def test_a_table_is_printed_again_from_its_records_alone(table: Path, tmp_path: Path) -> None:
     assert _report("budget=quick") == 0
     first = tmp_path / "outputs" / "report"

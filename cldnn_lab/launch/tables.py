@@ -1,31 +1,41 @@
-"""The runs that the tables of a report lack, trained as sweeps."""
+"""The runs that the tables of a report lack, trained as sweeps, and the diagnostics that their runs lack."""
 
 from __future__ import annotations
 
 import itertools
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from cldnn_lab import data
+from cldnn_lab.config.errors import ConfigError
 from cldnn_lab.launch.command import make_sweep_command, run_sweep
 from cldnn_lab.launch.estimate import estimate_seconds
+from cldnn_lab.launch.inspection import inspect_run
 from cldnn_lab.launch.monitor import format_seconds
 from cldnn_lab.reporting.tables.plan import Planned
 from cldnn_lab.reporting.tables.records import find_runs
+from cldnn_lab.runs import DIAGNOSTICS, MODEL
+from cldnn_lab.runs import open as open_run
+from cldnn_lab.runs.table import read_runs
 
 # A row with a seed; and what that is known by, the fingerprint of its config and whether its data are generated.
 _Job = tuple[Planned, int]
 _Key = tuple[str, bool | None]
+# A row that a run belongs to, and the diagnostics that the run lacks, with their options.
+_Lacking = tuple[Planned, dict[str, Any]]
 
 
 def train_missing(
     plan: Sequence[Sequence[Planned]], records: pd.DataFrame, runs: Path, launcher: str, *, estimate: bool
 ) -> list[int]:
-    """Train each row of a table with each seed that has no run yet, in sweep directories named after the table; one
-    for each kind of data, since the same configs may stand for several.
+    """Train each row of a table with each seed that has no run yet, or one without a diagnostic that is printed and
+    whose network is not at hand, in sweep directories named after the table; one for each kind of data, since the same
+    configs may stand for several.
 
     Args:
         plan: the rows of each section.
@@ -40,7 +50,7 @@ def train_missing(
         KeyboardInterrupt: if the user stopped it.
     """
     jobs = _list_jobs(plan)
-    missing = _leave_out_recorded(jobs, plan, records)
+    missing = _leave_out_recorded(jobs, plan, records, runs)
     kinds: dict[str, list[_Job]] = {}
     for one, seed in missing:
         if one.synthetic is False and not _has_files(one):
@@ -71,14 +81,57 @@ def _list_jobs(plan: Sequence[Sequence[Planned]]) -> dict[_Key, _Job]:
     return jobs
 
 
+def inspect_saved(plan: Sequence[Sequence[Planned]], records: pd.DataFrame, runs: Path) -> int:
+    """Run the diagnostics that are printed on the networks of those runs that were trained without them.
+
+    Returns:
+        How many runs were inspected.
+    """
+    lacking = _list_lacking(plan, records)
+    saved = _find_saved(runs) if lacking else {}
+    inspected = 0
+    for fingerprint in [one for one in lacking if one in saved]:
+        (row, diagnostics), folder = lacking[fingerprint], saved[fingerprint]
+        told = {"data_root": row.config.settings.data_root}
+        try:
+            inspect_run(open_run(folder), diagnostics, folder / DIAGNOSTICS, told)
+            inspected += 1
+        except ConfigError as mistake:
+            print(f"note: {mistake}", file=sys.stderr)
+    return inspected
+
+
 def _leave_out_recorded(
-    jobs: Mapping[_Key, _Job], plan: Sequence[Sequence[Planned]], records: pd.DataFrame
+    jobs: Mapping[_Key, _Job], plan: Sequence[Sequence[Planned]], records: pd.DataFrame, runs: Path
 ) -> list[_Job]:
-    """The jobs that have no run yet."""
+    """The jobs that have no run yet, or one without a diagnostic and without a network."""
+    lacking = _list_lacking(plan, records)
+    useless = lacking.keys() - _find_saved(runs).keys() if lacking else set()
     recorded: set[_Key] = set()
     for one in itertools.chain.from_iterable(plan):
-        recorded |= {(fingerprint, one.synthetic) for fingerprint in find_runs(records, [one])["config_fingerprint"]}
+        found = find_runs(records, [one])
+        useful = found["config_fingerprint"][~found["fingerprint"].isin(useless)]
+        recorded |= {(fingerprint, one.synthetic) for fingerprint in useful}
     return [job for key, job in jobs.items() if key not in recorded]
+
+
+def _list_lacking(plan: Sequence[Sequence[Planned]], records: pd.DataFrame) -> dict[str, _Lacking]:
+    """The runs without a diagnostic that is printed, by fingerprint."""
+    lacking: dict[str, _Lacking] = {}
+    for one in itertools.chain.from_iterable(plan):
+        for _, run in find_runs(records, [one]).iterrows():
+            if diagnostics := one.find_lacking(run):
+                lacking.setdefault(str(run["fingerprint"]), (one, {}))[1].update(diagnostics)
+    return lacking
+
+
+def _find_saved(runs: Path) -> dict[str, Path]:
+    """The run directories with a network, by fingerprint."""
+    if not runs.is_dir():
+        return {}
+    found = read_runs([runs], runs).table
+    folders = zip(found["fingerprint"], map(Path, found["run"]), strict=True) if len(found) else ()
+    return {fingerprint: runs / run for fingerprint, run in folders if (runs / run / MODEL).is_file()}
 
 
 def _announce(table: str, kinds: Mapping[str, Sequence[_Job]], recorded: int, launcher: str, *, estimate: bool) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import pandas as pd
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
@@ -29,6 +31,7 @@ class Planned:
         fingerprints: of the config, by seed.
         synthetic: whether its data are generated; None for whatever is found.
         config: with its first seed.
+        figures: that its section prints.
     """
 
     table: str
@@ -40,11 +43,24 @@ class Planned:
     fingerprints: dict[int, str]
     synthetic: bool | None
     config: Config
+    figures: tuple[str, ...]
 
     @property
     def name(self) -> str:
         """What the row is called among all rows, such as ``001/q1/proposed``."""
         return "/".join(part for part in (self.table, self.section, self.row, self.variant) if part)
+
+    def find_lacking(self, run: pd.Series) -> dict[str, Any]:
+        """The diagnostics, with their options, of which a recorded run has none of the figures that are printed; of a
+        run that diverged there is nothing to be found."""
+        lacking: dict[str, Any] = {}
+        if run["status"] != "completed":
+            return lacking
+        for name, options in self.config.diagnostics.items():
+            printed = [figure for figure in self.figures if figure.startswith(f"{name}.")]
+            if printed and run.reindex(printed).isna().all():
+                lacking[name] = options
+        return lacking
 
 
 def plan_section(
@@ -85,6 +101,7 @@ def plan_section(
                         compute_seed_fingerprints(config, range(1, budget.seeds + 1)),
                         None if variant is None else variant.synthetic,
                         config,
+                        tuple(section.figures),
                     )
                 )
     return planned
