@@ -178,6 +178,17 @@ def test_a_figure_of_a_diagnostic_is_taken_from_runs_that_were_trained_without_i
     assert len(again) == 4 and again["metrics.train_accuracy"].notna().all()
 
 
+def test_a_network_that_was_stopped_on_its_way_is_not_inspected(table: Path, tmp_path: Path) -> None:
+    assert _report("budget=quick") == 0
+    asked = TABLE.replace("{test_accuracy:", "{metrics.train_accuracy: training accuracy, test_accuracy:", 1)
+    table.write_text(asked.replace("data=random,", "data=random, diagnostics=metrics,"))
+    stopped = next((tmp_path / "outputs" / "report" / "runs" / "small").glob("*/run.json"))
+    stopped.write_text(stopped.read_text().replace('"completed"', '"interrupted"'))
+    assert _report("budget=quick") == 0
+    assert json.loads(stopped.read_text())["state"] == "completed"
+    assert _read(tmp_path)["metrics.train_accuracy"].notna().all()
+
+
 def test_a_table_is_printed_again_from_its_records_alone(table: Path, tmp_path: Path) -> None:
     assert _report("budget=quick") == 0
     first = tmp_path / "outputs" / "report"

@@ -125,6 +125,13 @@ def test_a_job_that_diverged_is_not_run_again_and_keeps_the_exit_status(cli, tra
     assert "diverged" in err or err == ""
 
 
+def test_the_exit_status_is_of_the_jobs_of_the_command(cli, trained: list[str], tmp_path: Path) -> None:
+    assert cli("-m", *BASE, "optimizer.learning_rate=13,7,0.1")[0] == 2
+    assert cli("-m", *BASE, "optimizer.learning_rate=0.1,0.2")[0] == 0
+    assert cli("-m", *BASE, "optimizer.learning_rate=7")[0] == 3
+    assert len(trained) == 4 and len(read_jobs(tmp_path / "sweep")) == 4
+
+
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [

@@ -129,12 +129,12 @@ class Preflight(Callback):
         self._exit()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Exit with what the states of the jobs mean: of the first that was not completed."""
+        """Exit with what the states of the command's jobs mean: of the first that was not completed."""
         folder = Path(str(config.hydra.sweep.dir))
         lock.release(folder)
         if is_sweep(folder):
             sweep = Sweep(folder)
-            self.folders = [sweep.get_run(job).folder for job in sweep.jobs]
+            self.folders = [sweep.get_run(job).folder for job in sweep.current]
         self._exit()
 
     def _exit(self) -> None:

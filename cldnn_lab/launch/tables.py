@@ -126,11 +126,12 @@ def _list_lacking(plan: Sequence[Sequence[Planned]], records: pd.DataFrame) -> d
 
 
 def _find_saved(runs: Path) -> dict[str, Path]:
-    """The run directories with a network, by fingerprint."""
-    if not runs.is_dir():
+    """The directories of completed runs with a network, by fingerprint."""
+    found = read_runs([runs], runs).table if runs.is_dir() else pd.DataFrame()
+    if found.empty:
         return {}
-    found = read_runs([runs], runs).table
-    folders = zip(found["fingerprint"], map(Path, found["run"]), strict=True) if len(found) else ()
+    found = found[found["status"] == "completed"]
+    folders = zip(found["fingerprint"], map(Path, found["run"]), strict=True)
     return {fingerprint: runs / run for fingerprint, run in folders if (runs / run / MODEL).is_file()}
 
 

@@ -1,6 +1,6 @@
 """The sweep directory: which jobs a sweep has, and in which run directory each is.
 
-    sweep.json    the command, and its jobs: folder, overrides and fingerprint of the config
+    sweep.json    the last command, and all jobs: folder, overrides and fingerprint of the config
     0, 1, 2, ...  their run directories
 
 A job is known by its config, not by its number: a sweep that is taken up again finds it where it is, and a new job, or
@@ -61,11 +61,18 @@ class Sweep:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.about = _read(folder)
+        self._current: list[str] = []
 
     @property
     def jobs(self) -> list[Job]:
         """The jobs, those of earlier commands in the same directory first."""
         return [Job(**{**job, "overrides": tuple(job["overrides"])}) for job in self.about.get("jobs", ())]
+
+    @property
+    def current(self) -> list[Job]:
+        """The jobs of the last command; all of them where the file does not say."""
+        names = self.about.get("current")
+        return [job for job in self.jobs if names is None or job.folder in names]
 
     @property
     def command(self) -> list[str]:
@@ -111,12 +118,14 @@ class Sweep:
         now = {frozenset(job.overrides) for job in added}
         replaced = [job for job in earlier if frozenset(job.overrides) in now]
         names = [*self.about.get("replaced", ()), *(job.folder for job in replaced)]
+        self._current += [job.folder for job in added if job.folder not in self._current]
         jobs = sorted([*(job for job in earlier if job not in replaced), *added], key=_get_order)
         self.about = {
             **self.about,
             **about,
             "jobs": [dataclasses.asdict(job) for job in jobs],
             "replaced": [name for name in names if name not in folders],
+            "current": self._current,
         }
         manifest.begin_list(self.folder)
         write_json(self.folder / SWEEP, self.about)

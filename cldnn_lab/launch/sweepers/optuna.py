@@ -90,7 +90,9 @@ class OptunaSweeper(BaseSweeper):
         headline = f"Search of {self.n_trials} trials{f' with {seeds} seeds each' if seeds > 1 else ''}"
         with self.watch(expected=self.n_trials * seeds, headline=headline, common=self.space.fixed) as monitor:
             told = {trial.number for trial in study.get_trials() if trial.state.is_finished()}
-            monitor.add([job for job in self.directory.jobs if job.trial in told], [])
+            known = [job for job in self.directory.jobs if job.trial in told]
+            self.directory.add(known)
+            monitor.add(known, [])
             while trials := self._take_batch(study):
                 self._run_batch(study, trials, monitor)
         print(summarize_study(study))
