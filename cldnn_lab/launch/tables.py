@@ -18,6 +18,7 @@ from cldnn_lab.launch.estimate import estimate_seconds
 from cldnn_lab.launch.inspection import inspect_run
 from cldnn_lab.launch.monitor import format_seconds
 from cldnn_lab.reporting.tables.plan import Planned
+from cldnn_lab.reporting.tables.provenance import count
 from cldnn_lab.reporting.tables.records import find_runs
 from cldnn_lab.runs import DIAGNOSTICS, MODEL
 from cldnn_lab.runs import open as open_run
@@ -138,7 +139,7 @@ def _find_saved(runs: Path) -> dict[str, Path]:
 def _announce(table: str, kinds: Mapping[str, Sequence[_Job]], recorded: int, launcher: str, *, estimate: bool) -> str:
     """What is going to be trained, and how long that will take."""
     jobs = [one for kind in kinds.values() for one, _ in kind]
-    sentence = f"Table {table}: {len(jobs)} runs to train, {recorded} recorded"
+    sentence = f"Table {table}: {count(len(jobs), 'run')} to train, {recorded} recorded"
     if not estimate:
         return f"{sentence}."
     seconds = estimate_seconds(Counter(one.overrides for one in jobs), launcher)
