@@ -69,19 +69,6 @@ def train_missing(
     return statuses
 
 
-def _list_jobs(plan: Sequence[Sequence[Planned]]) -> dict[_Key, _Job]:
-    """Each row of a table with each seed, by the config and the kind of data; those of one config once, with the most
-    diagnostics."""
-    jobs: dict[_Key, _Job] = {}
-    for planned in plan:
-        for one in planned:
-            for seed, fingerprint in one.fingerprints.items():
-                known = jobs.setdefault((fingerprint, one.synthetic), (one, seed))[0]
-                if len(one.config.diagnostics) > len(known.config.diagnostics):
-                    jobs[fingerprint, one.synthetic] = (one, seed)
-    return jobs
-
-
 def inspect_saved(plan: Sequence[Sequence[Planned]], records: pd.DataFrame, runs: Path) -> int:
     """Run the diagnostics that are printed on the networks of those runs that were trained without them.
 
@@ -100,6 +87,19 @@ def inspect_saved(plan: Sequence[Sequence[Planned]], records: pd.DataFrame, runs
         except ConfigError as mistake:
             print(f"note: {mistake}", file=sys.stderr)
     return inspected
+
+
+def _list_jobs(plan: Sequence[Sequence[Planned]]) -> dict[_Key, _Job]:
+    """Each row of a table with each seed, by the config and the kind of data; those of one config once, with the most
+    diagnostics."""
+    jobs: dict[_Key, _Job] = {}
+    for planned in plan:
+        for one in planned:
+            for seed, fingerprint in one.fingerprints.items():
+                known = jobs.setdefault((fingerprint, one.synthetic), (one, seed))[0]
+                if len(one.config.diagnostics) > len(known.config.diagnostics):
+                    jobs[fingerprint, one.synthetic] = (one, seed)
+    return jobs
 
 
 def _leave_out_recorded(
