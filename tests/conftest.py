@@ -6,6 +6,7 @@ import csv
 import logging
 import os
 import pickle
+import signal
 import struct
 import sys
 from collections.abc import Callable
@@ -22,6 +23,9 @@ from cldnn_lab.train import main
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # In the background of a shell Ctrl-C is ignored, by all that is started there, too; the tests send it themselves.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
