@@ -91,7 +91,7 @@ class OptunaSweeper(BaseSweeper):
         with self.watch(expected=self.n_trials * seeds, headline=headline, common=self.space.fixed) as monitor:
             told = {trial.number for trial in study.get_trials() if trial.state.is_finished()}
             known = [job for job in self.directory.jobs if job.trial in told]
-            self.directory.add(known)
+            self.directory.add(known, **self.about)
             monitor.add(known, [])
             while trials := self._take_batch(study):
                 self._run_batch(study, trials, monitor)

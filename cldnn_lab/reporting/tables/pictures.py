@@ -11,7 +11,7 @@ import pandas as pd
 from cldnn_lab.config.diagnostics import choose_diagnostics
 from cldnn_lab.diagnostics import run_diagnostics
 from cldnn_lab.figures.confusion import draw_confusion
-from cldnn_lab.figures.published import MOST_PANELS, Bar, draw_published
+from cldnn_lab.figures.published import Bar, draw_published
 from cldnn_lab.figures.table_curves import draw_table_curves
 from cldnn_lab.reporting.page.contents import find_validated_on
 from cldnn_lab.reporting.tables.digits import UNITS
@@ -59,7 +59,7 @@ def arrange_bars(measured: Measured) -> tuple[dict[str, list[Bar]], list[str]]:
         shown = [one for one in headings if one in figures]
         panels = {f"{row.label}, {UNITS['share']}": [make_bar(name, one) for one in shown]}
         return panels, [headings[one] for one in shown]
-    panels = {name_figure(measured, one): [make_bar(row, one) for row in rows] for one in figures[:MOST_PANELS]}
+    panels = {name_figure(measured, one): [make_bar(row, one) for row in rows] for one in figures}
     return panels, [row.label for row in rows.values()]
 
 
