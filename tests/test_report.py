@@ -171,11 +171,14 @@ def test_a_figure_of_a_diagnostic_is_taken_from_runs_that_were_trained_without_i
     inspected = _read(tmp_path)
     assert len(inspected) == 4 and inspected["metrics.train_accuracy"].between(0, 1).all()
 
-    # Of runs of another machine the networks are not at hand.
+    # Of runs of another machine the networks are not at hand: these are of a new training, which is said.
+    of_before = pd.read_csv(kept)
+    of_before.assign(date="2001-01-01", test_loss=7.0, device="abacus").to_csv(kept, index=False)
     assert _report("budget=quick", "output=again", "runs=elsewhere", f"records={kept}") == 0
     assert len(list((tmp_path / "elsewhere").glob("*/*/metrics.json"))) == 4
     again = pd.read_csv(tmp_path / "again" / "runs.csv")
     assert len(again) == 4 and again["metrics.train_accuracy"].notna().all()
+    assert again["date"].min() > "2001-01-01" and again["test_loss"].max() < 7 and "abacus" not in set(again["device"])
 
 
 def test_a_network_that_was_stopped_on_its_way_is_not_inspected(table: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from table_example import LABELS, make_measured, make_runs
 
 from cldnn_lab.reporting.tables import markdown, page, tex
 from cldnn_lab.reporting.tables.book import write_contents
-from cldnn_lab.reporting.tables.definition import Budget, Row
+from cldnn_lab.reporting.tables.definition import Budget, Row, Section, Table
 from cldnn_lab.reporting.tables.digits import (
     align,
     choose_decimals,
@@ -322,6 +322,28 @@ def test_points_are_below_each_other():
     assert align(["1.25", "10", "–", "1,000.5"]) == ["1.25", "10\u2008\u2007\u2007", "–", "1,000.5\u2007"]
     assert align(["9.5 to 10.5", "8.1 to 9.2"]) == ["9.5 to 10.5", "8.1 to \u20079.2"]
     assert align(["0.12 to 0.34", "5.1 to 6.2"]) == ["0.12 to 0.34", "5.1 to 6.2\u2007"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "values", "low"),
+    [
+        ("test_loss", [0.1, 0.2, 1.9], 0.0),
+        ("test_normalised_error", [0.1, 0.2, 1.9], 0.0),
+        ("test_loss", [-0.1, 0.2, 1.9], None),  # Poisson's loss can be below 0
+        ("activation_stats.conv.mean", [0.1, 0.2, 1.9], None),
+    ],
+)
+def test_intervals_of_losses_end_at_zero(figure: str, values: list[float], low: float | None):
+    rows = {"one": Row(label="one")}
+    section = Section(title="", published="", figures={figure: "it"}, rows=rows, budgets={"quick": Budget(seeds=3)})
+    table = Table(title="", source="", sections={"only": section}, name="t", argument="t")
+    lines = [
+        {"row": "one", "variant": "", "seed": seed, "status": "completed", figure: value, "test_examples": 10}
+        for seed, value in enumerate(values)
+    ]
+    found = measure(table, section, "quick", pd.DataFrame(lines)).find("one", figure, "").summary
+    assert found.low == low if low is not None else found.low < 0
+    assert found.predicted_low == low if low is not None else found.predicted_low < 0
 
 
 def test_a_published_figure_outside_the_interval_is_said_with_what_was_tried(sections):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -26,9 +26,6 @@ POINTS = 0.02
 ONLY = ""
 
 _SHARES = ("accuracy", "sensitivity", "specificity", "precision", "recall", "f1", "roc_auc")
-# Beyond which no run can come.
-_BOUNDS = {"share": (0.0, 1.0), "time": (0.0, math.inf)}
-_UNBOUNDED = (-math.inf, math.inf)
 _COUNTS = ("parameters", "layers", "epochs", "steps")
 
 
@@ -199,12 +196,20 @@ def _measure(runs: pd.DataFrame, section: Section, row: str, figure: str, varian
     own = runs[(runs["row"] == row) & (runs["variant"] == variant)]
     known = own.dropna(subset=[figure]) if figure in own else own.iloc[:0]
     values = {int(seed): float(value) for seed, value in zip(known["seed"], known.get(figure, ()), strict=True)}
-    summary = summarize(list(values.values()), _BOUNDS.get(find_kind(figure), _UNBOUNDED))
+    summary = summarize(list(values.values()), _find_bounds(figure, values.values()))
     interval = None
     if figure == "test_accuracy" and summary.mean is not None:
         interval = find_test_interval(summary.mean, int(known["test_examples"].iloc[0]))
     published = section.rows[row].published.get(figure) if first else None
     return Measurement(row, figure, variant, published, values, summary, interval)
+
+
+def _find_bounds(figure: str, values: Iterable[float]) -> tuple[float, float]:
+    """Beyond which no run can come; a loss that some run has below 0, as Poisson's can be, has no bounds."""
+    if find_kind(figure) == "share":
+        return 0.0, 1.0
+    costs = is_lower_better(figure) and all(value >= 0 for value in values)
+    return 0.0 if costs else -math.inf, math.inf
 
 
 def _conclude(section: Section, values: Mapping[tuple[str, str], Mapping[int, float]]) -> list[Conclusion]:

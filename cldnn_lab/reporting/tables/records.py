@@ -95,13 +95,19 @@ def read_records(path: Path) -> pd.DataFrame:
 
 
 def merge_records(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """All runs of several files, each once; of two lines of one run the first counts, and what it lacks is filled from
-    the other."""
+    """All runs of several files, each once.
+
+    Of two lines of one run the one with more figures counts, of equals the first, with its machine and date: a run that
+    was trained once more, for a diagnostic, has all its figures from that training. What a line lacks is filled from
+    the other.
+    """
     known = [table for table in tables if len(table)]
     if not known:
         return tables[0]
     together = pd.concat([table.astype(object) for table in known], ignore_index=True)
     together = together[together["fingerprint"].notna()].infer_objects()
+    figures = together.drop(columns=[*COLUMNS, *_LAST], errors="ignore").notna().sum(axis=1)
+    together = together.loc[figures.sort_values(ascending=False, kind="stable").index]
     return _order(together.groupby("fingerprint", sort=False, as_index=False).first())
 
 

@@ -72,7 +72,8 @@ def explain_columns(measured: Measured) -> str:
     """What the columns of the table and of its conclusions mean."""
     parts = [
         "n: seeds. 95 % interval: of the mean over seeds (Student’s t). Prediction interval: where one more run would "
-        "lie in 95 % of cases, mean ± t s √(1 + 1/n). Intervals of shares end at 0 and 100 %, those of times at 0."
+        "lie in 95 % of cases, mean ± t s √(1 + 1/n). Intervals of shares end at 0 and 100 %, those of times, "
+        "losses and errors at 0."
     ]
     if measured.section.has_published:
         parts.append(
