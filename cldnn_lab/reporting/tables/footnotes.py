@@ -52,12 +52,8 @@ def _explain(measured: Measured, row: str) -> str | None:
     names = [", ".join(measured.section.figures[figure] for figure in figures) for figures in (far, outside)]
     parts = [f"more than {100 * POINTS:g} points from the published {names[0]}"] if far else []
     parts += [f"outside the prediction interval: the published {names[1]}"] if outside else []
-    tried = measured.section.rows[row].tried
-    if tried:
-        why = f"Tried: {end_sentence(tried)}"
-    elif measured.budget.is_published:
-        why = "Not looked into yet."
-    else:
-        why = "This budget is smaller than the published one."
     text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}. {why}"
+    why = [] if measured.budget.is_published else ["This budget is smaller than the published one."]
+    if tried := measured.section.rows[row].tried:
+        why.append(f"Tried: {end_sentence(tried)}")
+    return " ".join([f"{text[0].upper()}{text[1:]}.", *(why or ["Not looked into yet."])])
