@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -290,6 +291,24 @@ def test_many_rows_have_curves_side_by_side(tmp_path: Path):
     path = draw_table_curves(histories, "loss", tmp_path / "curves.png", title="nine", origin="made up")
     with Image.open(path) as image:
         assert image.height > 700
+
+
+def test_the_epochs_below_small_panels_do_not_touch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from cldnn_lab.figures import style
+    from cldnn_lab.figures.table_curves import draw_table_curves
+
+    drawn, save = [], style.save
+    monkeypatch.setattr(style, "save", lambda figure, *rest: drawn.append(figure) or save(figure, *rest))
+    curve = pd.DataFrame({"epoch": range(1, 501), "val_loss": 1.0})
+    draw_table_curves(
+        [(f"row {place}", [curve]) for place in range(7)], "loss", tmp_path / "c.png", title="", origin=""
+    )
+    low, high = drawn[0].axes[6].get_xlim()
+    shown = [label for label in drawn[0].axes[6].get_xticklabels() if low <= label.get_position()[0] <= high]
+    labels = [label.get_window_extent() for label in shown]
+    assert len(labels) > 2
+    for left, right in itertools.pairwise(labels):
+        assert left.x1 + 3 < right.x0
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def draw_table_curves(
     ]
     scale = _scale_value_axes(every, metric, [curve for _, pair in means for curve in pair])
     for axes in dict.fromkeys(every):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         style.add_grid(axes)
     if not means:
         every[0].text(0.5, 0.5, "no curve to show", transform=every[0].transAxes, ha="center", va="center")
